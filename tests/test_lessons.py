@@ -24,7 +24,7 @@ def lesson_what_it_writes():
     proc.end = lambda: None # gather, but write no file here
     NBProcessor(nb=nb, procs=[proc], process=True)
 
-    txt = lesson_file('03_shapes.ipynb', 'shapes', proc.top, proc.lessons)
+    txt = test_source('03_shapes.ipynb', 'shapes', proc.top, proc.lessons)
     assert proc.lessons=={'lesson_a_circle': ['a = area(2)', 'assert math.isclose(a, 12.566370614359172)\na']}
     assert proc.top==['import math']
     print(txt)
