@@ -118,7 +118,7 @@ def _ventricles(rng, h, img):
 # %% ../nbs/00_phantoms.ipynb #2c2a40cc
 def _knobs(difficulty):
     "What `difficulty` sets"
-    ends = dict(contrast=(1.02,.20), scale=(1.15,.85), noise=(.008,.068), blur=(.4,1.1), mimics=(.15,1.))
+    ends = dict(contrast=(.95,.27), scale=(1.15,.85), noise=(.008,.068), blur=(.4,1.1), mimics=(.15,1.))
     return AttrDict({k:_lerp(*o, float(difficulty)) for k,o in ends.items()})
 
 # %% ../nbs/00_phantoms.ipynb #743e1b85
@@ -300,10 +300,12 @@ def make_phantoms(
     "Write phantoms as PNG files, `Training|Testing/<class>/<class>_0001.png`; ValueError for bad arguments or foreign files in the folder"
     path,s = Path(path),_check(size, difficulty, seed)
     if path.is_file(): raise ValueError(f'{path} is a file; expected a folder, or a new name for one')
-    todo = {path/split/c/f'{c}_{i+1:04}.png': (c,(*s,k,j,i)) for k,(split,n) in enumerate([('Training',_counts(n_train,'n_train')),('Testing',_counts(n_test,'n_test'))])
+    splits = [('Training',_counts(n_train,'n_train')),('Testing',_counts(n_test,'n_test'))]
+    todo = {path/split/c/f'{c}_{i+1:04}.png': (c,(*s,k,j,i)) for k,(split,n) in enumerate(splits)
             for j,c in enumerate(CLASSES) for i in range(n[c])}
     other = [o for d in ('Training','Testing') for o in get_image_files(path/d) if o not in todo]
-    if other: raise ValueError(f'{path} holds {len(other)} other images (such as {min(other).relative_to(path)}); expected none: choose another path')
+    if other: raise ValueError(f'{path} holds {len(other)} other images (such as {min(other).relative_to(path)}); '
+                               'expected none: choose another path')
     for o in {f.parent for f in todo}: o.mkdir(parents=True, exist_ok=True)
     for f,(c,key) in todo.items(): Image.fromarray(phantom(c, size, difficulty, key)).save(f)
     return path
@@ -339,7 +341,8 @@ def phantom_dls(
     if not 0<valid_pct<1: raise ValueError(f'valid_pct is {valid_pct!r}; expected a number between 0 and 1')
     _check(size, difficulty, seed); _counts(n_test, 'n_test')
     n = [o-max(1, round(valid_pct*o)) for o in _counts(n_train, 'n_train').values()]
-    if min(n)<1: raise ValueError(f'n_train={n_train} with valid_pct={valid_pct} leaves a class without training images; expected 1 or more: raise n_train')
+    if min(n)<1: raise ValueError(f'n_train={n_train} with valid_pct={valid_pct} leaves a class without training images; '
+                                  'expected 1 or more: raise n_train')
     path = make_phantoms(path or tempfile.mkdtemp(prefix='phantoms_'), n_train, n_test, size, difficulty, seed)
     block = DataBlock((ImageBlock(PILImageBW), CategoryBlock(CLASSES)), get_items=_training_files, splitter=_carve(valid_pct),
                       get_y=parent_label, item_tfms=item_tfms, batch_tfms=batch_tfms)
