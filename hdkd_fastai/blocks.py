@@ -87,12 +87,15 @@ def mb_stage(
 # %% ../nbs/02_blocks.ipynb #d03b9440
 def check_size(
     x:torch.Tensor, # Images [B, C, H, W]
-    stem_stride:int=2 # Stride of the stem
+    stem_stride:int=2, # Stride of the stem
+    n_in:int=None # Channels expected; None: any number
 ):
-    "Raise `ValueError` unless height and width of `x` are multiples of 16 (stem stride 2) or 32 (stem stride 4)"
+    "Raise `ValueError` unless height and width of `x` are multiples of 16 (stem stride 2) or 32 (stem stride 4), and its channels `n_in`"
     if x.ndim!=4: raise ValueError(f"expected a batch of images [B, C, H, W], found shape {list(x.shape)}: for one image, pass x[None]")
     m,(h,w) = 8*stem_stride,x.shape[-2:]
-    if h%m or w%m: raise ValueError(f"images are {h}x{w} (height x width), but stem_stride={stem_stride} takes multiples of {m}: "
+    if n_in and x.shape[1]!=n_in:
+        raise ValueError(f"images have {x.shape[1]} channels, but the model was built for {n_in}: load them that way, or build it with n_in={x.shape[1]}")
+    if h%m or w%m or not h*w: raise ValueError(f"images are {h}x{w} (height x width), but stem_stride={stem_stride} takes multiples of {m}: "
                                     f"resize them, for instance to {max(round(h/m),1)*m}x{max(round(w/m),1)*m}")
 
 # %% ../nbs/02_blocks.ipynb #c1c30422
@@ -110,9 +113,9 @@ class ConvTrunk(nn.Module):
         for k,v in dict(channels=channels, depths=depths).items():
             if len(v)!=3 or min(v)<1: raise ValueError(f"{k} is {v}: give three positive numbers, one per stage")
         (c1,c2,c3),(d1,d2,d3) = channels,depths
-        self.stem_stride = stem_stride
+        self.n_in,self.stem_stride = n_in,stem_stride
         self.stage1 = conv_stem(n_in, c1, d1, stem_stride)
         self.stage2,self.stage3 = mb_stage(c1, c2, d2, block, cbam),mb_stage(c2, c3, d3, block, cbam)
     def trunk(self, x): # x: [B, n_in, H, W], to [B, channels[2], H/8, W/8], or H/16, W/16 with stem_stride=4
-        check_size(x, self.stem_stride)
+        check_size(x, self.stem_stride, self.n_in)
         return self.stage3(self.stage2(self.stage1(x)))

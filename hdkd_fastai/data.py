@@ -107,6 +107,8 @@ class OpenImage(Transform):
             with Image.open(o) as im: self.seen[str(o)] = np.asarray(self.resize(im))
         return self.pil_class(Image.fromarray(self.seen[str(o)]))
     @property
+    def stats(self): return imagenet_stats if self.mode=='RGB' else ([.449],[.226]) # ImageNet's mean and deviation; grey: averaged over colours
+    @property
     def pil_class(self): return PILImageBW if self.mode=='L' else PILImage
     def resize(self, im): return self.pil_class(im.convert(self.mode).resize((self.size,self.size), Image.BILINEAR))
     def __getstate__(self): return {**self.__dict__, 'seen':{}}
@@ -138,10 +140,9 @@ def image_dls(
     num_workers:int=0 # Images come from memory, so other processes would only cost
 )->DataLoaders: # Over the train and valid rows; `dls.test_dl(rows, with_labels=True)` takes test rows
     "fastai `DataLoaders` from a table of images"
-    stats = imagenet_stats if opener.mode=='RGB' else ([.449],[.226]) # ImageNet's, averaged over the colours
     block = DataBlock((TransformBlock(type_tfms=opener, batch_tfms=IntToFloatTensor), CategoryBlock(vocab=sorted(df.label.unique()))),
                       get_x=ColReader('file'), get_y=ColReader('label'), splitter=ColSplitter('is_valid'),
-                      batch_tfms=[*L(batch_tfms), Normalize.from_stats(*stats)])
+                      batch_tfms=[*L(batch_tfms), Normalize.from_stats(*opener.stats)])
     rows = df[df.split.isin(['train','valid'])]
     bs = min(bs, (rows.split=='train').sum())
     return block.dataloaders(rows.assign(is_valid=rows.split=='valid'), bs=bs, device=device, num_workers=num_workers)

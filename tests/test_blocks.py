@@ -148,6 +148,8 @@ def lesson_when_a_block_or_size_is_wrong():
 
     with expect_fail(ValueError, 'pass x[None]'): check_size(torch.zeros(3, 224, 224))
 
+    with expect_fail(ValueError, 'images have 1 channels, but the model was built for 3'): ConvTrunk(channels=(8,12,24), depths=(1,1,1)).trunk(torch.zeros(1, 1, 32, 32))
+
     with expect_fail(ValueError, "choose one of 'mbcsa', 'mbconv'"): mb_stage(64, 96, 2, block='mbc')
     with expect_fail(ValueError, "choose one of 'cbam', 'paper', 'official'"): mb_stage(64, 96, 2, cbam='none')
     with expect_fail(ValueError, 'choose 2, or 4'): ConvTrunk(stem_stride=3)

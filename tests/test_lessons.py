@@ -28,3 +28,11 @@ def lesson_what_it_writes():
     assert proc.lessons=={'lesson_a_circle': ['a = area(2)', 'assert math.isclose(a, 12.566370614359172)\na']}
     assert proc.top==['import math']
     print(txt)
+
+
+def lesson_the_readme():
+    cells = [mk_cell('# Title\n\n[a](01_a.ipynb), [b](../B.md), [c](https://c.d/e.ipynb)', 'markdown'), mk_cell('#| hide\nimport secret'), mk_cell('1+1')]
+    cells[2]['outputs'] = [dict(output_type='execute_result', data={'text/plain': ['2']}, metadata={}, execution_count=None)]
+    md = readme_source(NBProcessor(nb=new_nb(cells), process=True).nb)
+    assert md.endswith('# Title\n\n[a](nbs/01_a.ipynb), [b](B.md), [c](https://c.d/e.ipynb)\n\n```python\n1+1\n```\n\n    2\n') and 'secret' not in md
+    print(md)
