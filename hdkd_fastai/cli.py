@@ -6,7 +6,7 @@
 __all__ = ['run_command', 'hdkd_demo']
 
 # %% ../nbs/18_cli.ipynb #5737e134
-import sys,warnings
+import os,sys,warnings
 from fastcore.script import *
 from pathlib import Path
 
@@ -41,5 +41,6 @@ def hdkd_demo(
     out:Path='hdkd_demo_out' # Folder for results, pictures and networks
 ):
     "Train a teacher on all images and two students on few, one alone and one with HDKD, and compare them"
+    if model=='tiny': os.environ.setdefault('OMP_NUM_THREADS', '1') # on a busy machine, threads of so small steps mostly wait for each other
     run_command('demo.run_demo', data=data, per_class=per_class, size=size, epochs=epochs, teacher_epochs=teacher_epochs, model=model,
                 seed=seed, seeds=seeds, teacher=teacher, skip_bad=skip_bad, out=out)

@@ -10,7 +10,6 @@ __all__ = ['split_folders', 'class_files', 'carve', 'image_table', 'balanced_sub
 from concurrent.futures import ThreadPoolExecutor
 from fastai.vision.all import *
 from PIL import Image
-from sklearn.model_selection import train_test_split
 
 # %% ../nbs/08_data.ipynb #771b5ff2
 _splits = dict(training='train', train='train', testing='test', test='test', validation='valid', valid='valid', val='valid')
@@ -45,11 +44,11 @@ def carve(
     pct:float, # Share of each class to carve off
     seed:int=0 # For the random choice
 )->tuple: # The larger rest and the carved part
-    "Divide `df` at random, class by class; ValueError if a class has fewer than two images"
-    small = df.label.value_counts().loc[lambda o: o<2]
-    if len(small): raise ValueError(f'class {small.index[0]!r} has a single image; at least two are needed to split it')
-    n = max(round(pct*len(df)), df.label.nunique())
-    return train_test_split(df, test_size=n, stratify=df.label, random_state=seed)
+    "Divide `df` at random, class by class, at least one image of each; ValueError if a class has fewer than two"
+    counts = df.label.value_counts()
+    if counts.min()<2: raise ValueError(f'class {counts.idxmin()!r} has a single image; at least two are needed to split it')
+    part = pd.concat([g.sample(max(1, round(pct*len(g))), random_state=seed) for _,g in df.groupby('label')])
+    return df.drop(part.index),part.sort_index()
 
 # %% ../nbs/08_data.ipynb #a618d2e2
 def image_table(
@@ -87,10 +86,11 @@ def image_mode(
     files # Image files
 )->str: # 'L' or 'RGB'
     "'L' if any of `files` is stored in greyscale, else 'RGB'; unreadable files do not count"
-    def stored(f):
-        try: return Image.open(f).mode
-        except Exception: return 'RGB'
-    return 'L' if any(stored(f) in ('1','L','LA','I','F') or stored(f).startswith('I;') for f in files) else 'RGB'
+    def is_grey(f):
+        try:
+            with Image.open(f) as im: return im.mode in ('1','L','LA')
+        except Exception: return False
+    return 'L' if any(map(is_grey, files)) else 'RGB'
 
 # %% ../nbs/08_data.ipynb #cfa4a9f0
 class OpenImage(Transform):
@@ -110,7 +110,9 @@ class OpenImage(Transform):
     def stats(self): return imagenet_stats if self.mode=='RGB' else ([.449],[.226]) # ImageNet's mean and deviation; grey: averaged over colours
     @property
     def pil_class(self): return PILImageBW if self.mode=='L' else PILImage
-    def resize(self, im): return self.pil_class(im.convert(self.mode).resize((self.size,self.size), Image.BILINEAR))
+    def resize(self, im):
+        if im.mode=='F' or im.mode.startswith('I'): raise ValueError(f'mode {im.mode} has more than 8 bits; convert to 8 bits first, with a window of your choice')
+        return self.pil_class(im.convert(self.mode).resize((self.size,self.size), Image.BILINEAR))
     def __getstate__(self): return {**self.__dict__, 'seen':{}}
 
 # %% ../nbs/08_data.ipynb #f5dd7cbb
@@ -119,7 +121,7 @@ def open_all(
     opener:OpenImage, # Keeps the opened images
     skip_bad:bool=False # Leave unreadable files out instead of raising?
 )->pd.DataFrame: # `df` without the unreadable files
-    "Open every image of `df` once; ValueError names an unreadable file"
+    "Open every image of `df` once; ValueError names an unreadable file, or a class of which nothing is left"
     def attempt(f):
         try: opener.encodes(f)
         except Exception as e: return f'{f}: {str(e) or type(e).__name__}'.splitlines()[0]
@@ -128,7 +130,12 @@ def open_all(
     if any(bad) and not skip_bad:
         more = f' ({sum(bad)-1} more like it)' if sum(bad)>1 else ''
         raise ValueError(f'cannot read {first(o for o in errors if o)}{more}; mend or remove it, or leave such files out (skip_bad)')
-    return df[~np.array(bad, dtype=bool)].reset_index(drop=True)
+    good = df[~np.array(bad, dtype=bool)].reset_index(drop=True)
+    groups = lambda o: set(zip(o.split, o.label))
+    if lost := groups(df)-groups(good):
+        split,label = sorted(lost)[0]
+        raise ValueError(f'none of the {split} images of class {label!r} can be read; mend them, or remove the class')
+    return good
 
 # %% ../nbs/08_data.ipynb #11655393
 def image_dls(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['demo_phantoms', 'check_teacher', 'prepare', 'ProgressLine', 'train_one', 'compare', 'gain_of', 'result_table',
-           'save_figure', 'write_pictures', 'versions', 'run_demo', 'report']
+           'save_figure', 'write_pictures', 'versions', 'make_folder', 'run_demo', 'report']
 
 # %% ../nbs/17a_demo.ipynb #7d13c865
 import platform,sys,tempfile,torchvision
@@ -26,6 +26,7 @@ def check_teacher(
     opener:OpenImage # How this run opens images
 ):
     "ValueError unless `teacher` has the student's stages and was trained on images of the same kind"
+    if teacher.meta['kind']!='HDKDTeacher': raise ValueError(f"the teacher's checkpoint holds a {teacher.meta['kind']}; expected an HDKDTeacher")
     for what,theirs,ours in (('stage widths', teacher.config['channels'], student.config['channels']),
                              ('stem stride', teacher.config['stem_stride'], student.config['stem_stride']),
                              ('image mode', teacher.meta['mode'], opener.mode)):
@@ -52,25 +53,24 @@ def prepare(
     balanced_subset(good, per_class, seed) # are there enough?
     return good, opener, len(df)-len(good), teacher
 
-# %% ../nbs/17a_demo.ipynb #38987900
+# %% ../nbs/17a_demo.ipynb #c91d7dfc
 class ProgressLine(Callback):
-    "One line per network: rewritten in a terminal, written once in a log"
+    "One line per network: a moving bar in a terminal, its last state in a log"
     order,_only_train_loop = 60,True
-    def __init__(self, title, out=None): self.title,self.out = title,out or sys.stdout
+    def __init__(self, title, out=None): self.title,self.out,self.valid = title,out or sys.stdout,''
     def before_fit(self): self.start = time.time()
-    def say(self, text, end):
-        if self.out.isatty() or end: print(('\r' if self.out.isatty() else '') + f'{self.title:<14} {text:<70}', end=end, file=self.out, flush=True)
-    def state(self): return f'epoch {self.epoch+1:>3} of {self.n_epoch}'
+    def show(self, done, end=''):
+        bar = ('█'*round(20*done)).ljust(20, '░')
+        print(('\r' if self.out.isatty() else '') + f'{self.title:<14}{bar} epoch {self.epoch+1:>3} of {self.n_epoch}{self.valid:<50}', end=end, file=self.out, flush=True)
     def after_batch(self):
-        if self.training: self.say(f'{self.state()}  batch {self.iter+1} of {self.n_iter}', '')
+        if self.training and self.out.isatty(): self.show(self.pct_train)
     def after_epoch(self):
-        if not hasattr(self.learn, 'recorder'): return
-        names,values = self.recorder.metric_names[1:],self.learn.final_record
-        parts = dict(zip(names, values))
-        self.last = f"{self.state()}  loss {parts['train_loss']:.3f}  validation accuracy {parts['accuracy']:.1%}"
-        self.say(self.last, '')
+        parts = dict(zip(self.recorder.metric_names[1:], self.learn.final_record))
+        self.valid = f"  validation: loss {parts['valid_loss']:.3f}, accuracy {parts['accuracy']:.1%}"
     def after_fit(self):
-        if hasattr(self, 'last'): self.say(f'{self.last}  {time.time()-self.start:.0f} s', '\n')
+        if not self.valid: return # no epoch was finished
+        self.valid += f'  {time.time()-self.start:.0f} s'
+        self.show(1., '\n')
 
 # %% ../nbs/17a_demo.ipynb #956863db
 def train_one(
@@ -148,7 +148,7 @@ def write_pictures(
 ):
     "Learning curves, comparison, confusion matrices and activation maps, as PNG files"
     curves = {k:learning_curve(o) for k,(o,_) in first.items() if len(getattr(o.recorder, 'values', []))}
-    save_figure(plot_curves(curves, title='Training loss and validation accuracy'), out/'curves.png')
+    save_figure(plot_curves(curves, loss='valid_loss', title='Cross-entropy and accuracy on the validation images'), out/'curves.png')
     ax = plot_comparison({k:[o[k] for o in runs] for k in first}, title=f'{runs[0]["HDKD"].n} test images')
     save_figure(ax.figure, out/'comparison.png')
     fig,axs = plt.subplots(1, 3, figsize=(15,4.2), layout='constrained')
@@ -166,6 +166,16 @@ def versions():
     return dict(python=platform.python_version(), torch=torch.__version__, torchvision=torchvision.__version__,
                 **{o:version(o) for o in ('fastai','fastcore','numpy','pillow','hdkd_fastai')},
                 device=torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine())
+
+# %% ../nbs/17a_demo.ipynb #14814f7d
+def make_folder(
+    path:Path # Folder for results
+):
+    "Make the folder, now rather than after an hour of training; ValueError if that cannot be done"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path): pass
+    except OSError as e: raise ValueError(f'cannot write into the folder {path} ({e.strerror}); choose another one with out') from e
 
 # %% ../nbs/17a_demo.ipynb #4d5df2ad
 def run_demo(
@@ -187,10 +197,11 @@ def run_demo(
     settings = dict(data=data and Path(data).resolve().name, per_class=per_class, size=size, epochs=epochs, teacher_epochs=teacher_epochs, model=model, seed=seed,
                     seeds=seeds, teacher=teacher and Path(teacher).name, phantoms={**demo_phantoms, **(phantoms or {})} if data is None else None)
     if bad := [k for k in ('epochs','teacher_epochs','seeds') if settings[k]<1]: raise ValueError(f'{bad[0]} is {settings[bad[0]]}; it must be at least 1')
-    if any(o.exists() and not o.is_dir() for o in (out,*out.parents)): raise ValueError(f'{out} cannot be a folder, there is a file of that name')
+    if seed<0: raise ValueError(f'seed is {seed}; it must not be negative')
     with tempfile.TemporaryDirectory() as d:
         path = make_phantoms(Path(d)/'phantoms', size=size, seed=seed, **settings['phantoms']) if data is None else data
         df,opener,left_out,given = prepare(path, per_class, size, model, seed, teacher, skip_bad)
+    make_folder(out)
     n = df.split.value_counts()
     colour = 'greyscale' if opener.mode=='L' else 'colour'
     print(f"{'Phantoms' if data is None else data}: {n.train} training, {n.valid} validation and {n.test} test images in {df.label.nunique()} classes, "
@@ -212,11 +223,12 @@ def report(
     start:float # `time.time()` at the beginning
 )->dict: # `res`, completed
     "Print the table; write results.json, the pictures and the networks"
-    out.mkdir(parents=True, exist_ok=True)
     models,classes = {k:o.model for k,(o,_) in first.items()},list(first['HDKD'][0].dls.vocab)
     shape = (1 if opener.mode=='L' else 3, opener.size, opener.size)
     gain,table = gain_of(runs),result_table(runs, models, shape)
-    for k,m in models.items(): save_checkpoint(out/f"{k.lower().replace(' ', '_')}.safetensors", m, classes, opener, accuracy=runs[0][k].accuracy)
+    for k,m in models.items():
+        if hasattr(m, 'meta'): continue # a teacher that came from a file stays there
+        save_checkpoint(out/f"{k.lower().replace(' ', '_')}.safetensors", m, classes, opener, accuracy=runs[0][k].accuracy)
     write_pictures(out, first, runs, df)
     res = {**res, 'images': pd.crosstab(df.split, df.label).to_dict('index'), 'networks': {k:dict(parameters=count_params(m), macs=count_macs(m, shape)) for k,m in models.items()},
            'runs': [{k:e.to_dict() for k,e in o.items()} for o in runs], 'gain_points': gain, 'seconds': round(time.time()-start), 'versions': versions()}

@@ -168,7 +168,7 @@ def plot_curves(
         ax.set(xlabel='epoch', ylabel=col.replace('_', ' '))
         ax.grid(alpha=.3); ax.legend()
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for ax,o in zip(axs, ('training','validation')): ax.set_title(o)
+    for ax,o in zip(axs, (loss,metric)): ax.set_title('training' if o.startswith('train') else 'validation')
     if metric=='accuracy': axs[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     if title: fig.suptitle(title)
     return fig

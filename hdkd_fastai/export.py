@@ -49,11 +49,11 @@ def load_checkpoint(
             state = {k:f.get_tensor(k) for k in f.keys()}
         model = _kinds[meta['kind']](**meta['config'])
         model.load_state_dict(state)
+        model.meta = {k:meta[k] for k in ('kind','config','classes','size','mode','info')}
     except (SafetensorError,KeyError,TypeError,RuntimeError,ValueError) as e:
         raise ValueError(f'{path} is no checkpoint of hdkd_fastai ({type(e).__name__}); expected a file written by save_checkpoint') from e
     if classes is not None and list(classes)!=meta['classes']:
         raise ValueError(f"{path} was trained on the classes {', '.join(meta['classes'])}; expected {', '.join(classes)}")
-    model.meta = meta
     return model.to(device).eval()
 
 # %% ../nbs/15_export.ipynb #7ff06cb8
@@ -65,10 +65,11 @@ def predict_images(
     "Classify image files, opened and normalised as in training"
     opener,classes = OpenImage(model.meta['size'], model.meta['mode']),model.meta['classes']
     mean,std = (torch.tensor(o).view(1, -1, 1, 1) for o in opener.stats)
-    device,rows = next(model.parameters()).device,[]
+    device,probs = next(model.parameters()).device,[torch.empty(0, len(classes))]
     for fs in chunked(files, bs):
         xb = torch.stack([torch.tensor(np.array(opener(o)), dtype=torch.float32) for o in fs])/255
         xb = xb[:,None] if xb.ndim==3 else xb.permute(0, 3, 1, 2)
-        with evaluating(model): probs = model(((xb-mean)/std).to(device)).softmax(1).cpu()
-        rows += [dict(file=f, label=classes[p.argmax()], **dict(zip(classes, p.tolist()))) for f,p in zip(fs, probs)]
-    return pd.DataFrame(rows, columns=['file','label',*classes])
+        with evaluating(model): probs.append(model(((xb-mean)/std).to(device)).softmax(1).cpu())
+    probs = torch.cat(probs)
+    labels = pd.DataFrame(dict(file=list(files), label=[classes[i] for i in probs.argmax(1)]))
+    return pd.concat([labels, pd.DataFrame(probs.numpy(), columns=classes)], axis=1) # a class may be called 'file'

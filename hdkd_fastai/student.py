@@ -19,6 +19,7 @@ def patch_grid(
 )->tuple: # Rows and columns of 2x2 patches behind stage 3
     "The grid of patches that images of `img_size` give; `ValueError` for a size that does not divide evenly"
     h,w = img_size if isinstance(img_size, (tuple,list)) else (img_size,img_size)
+    if h<1 or w<1: raise ValueError(f"img_size is {img_size}; height and width must be positive multiples of {8*stem_stride}")
     check_size(torch.empty(1, 1, h, w, device='meta'), stem_stride)
     return h//(8*stem_stride), w//(8*stem_stride)
 

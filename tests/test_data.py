@@ -2,7 +2,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from fastai.vision.all import *
 from PIL import Image
-from sklearn.model_selection import train_test_split
 from fastcore.test import expect_fail
 import tempfile
 from hdkd_fastai.phantoms import *
@@ -17,6 +16,10 @@ def lesson_which_images_which_part():
         assert (n.test==8).all() and (n.train==18).all() and (n.valid==2).all()
         assert df.file.is_unique and set(df.file)==set(get_image_files(path))
         assert image_table(path).equals(df) and not image_table(path, seed=1).equals(df)
+
+        rare = pd.DataFrame(dict(label=['a']*200+['b']*2))
+        rest,part = carve(rare, .2)                             # a rare class is in both parts
+        assert part.label.value_counts().to_dict()=={'a':40, 'b':1} and len(rest)+len(part)==202 and not set(rest.index)&set(part.index)
 
         plain = image_table(path/'Training')                    # plain class folders
         assert pd.crosstab(plain.label, plain.split).test.eq(4).all()
@@ -53,10 +56,14 @@ def lesson_opening():
         df,opener = image_table(path, valid_pct=.2),OpenImage(32, 'L')
         with expect_fail(ValueError, f'cannot read {f}'): open_all(df, opener)
         good = open_all(df, opener, skip_bad=True)
+        Image.fromarray(np.full((8,8), 20000, dtype=np.uint16)).save(f)
+        with expect_fail(ValueError, 'mode I;16 has more than 8 bits'): open_all(df, OpenImage(32, 'L'))
         assert len(good)==len(df)-1 and f not in set(good.file)
         assert opener.seen[str(good.file[0])].shape==(32,32) and len(opener.seen)==len(good)
         im = opener(good.file[0])
         assert isinstance(im, PILImageBW)
+        for f in (path/'Testing'/'glioma').ls(): f.write_bytes(b'')
+        with expect_fail(ValueError, "none of the test images of class 'glioma' can be read"): open_all(df, OpenImage(32, 'L'), skip_bad=True)
     len(df), len(good)
 
 

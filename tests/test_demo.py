@@ -11,9 +11,25 @@ from hdkd_fastai.interpret import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.train import *
 from fastcore.test import expect_fail
+from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
 from IPython.display import Image as ShowImage
 from hdkd_fastai.demo import *
+
+
+def lesson_a_bar_for_the_terminal_a_line_for_the_log():
+    class Terminal(io.StringIO):
+        "Something that says it is a terminal"
+        def isatty(self): return True
+    with tempfile.TemporaryDirectory() as d:
+        df = image_table(make_phantoms(Path(d)/'phantoms', n_train=12, n_test=4, size=32))
+        learn = student_learner(image_dls(df, OpenImage(32, 'L'), bs=8, device='cpu'), 'tiny')
+        term,log = Terminal(),io.StringIO()
+        for out in (term,log):
+            with learn.no_bar(), learn.no_logging(): learn.fit(2, 1e-3, cbs=ProgressLine('student', out))
+    assert log.getvalue().count('\n')==1 and '\r' not in log.getvalue()
+    assert term.getvalue().count('\n')==1 and term.getvalue().count('\r')==2*len(learn.dls.train)+1
+    print(log.getvalue())
 
 
 def lesson_the_result_as_a_table():
@@ -47,7 +63,7 @@ def lesson_what_it_leaves_behind():
 def lesson_what_goes_wrong():
     def refused(msg, **kwargs):
         "The message, if `run_demo` refuses, and nothing was written"
-        out = Path(tempfile.gettempdir())/'hdkd_never_written'
+        out = Path(tempfile.mkdtemp())/'out'
         try: run_demo(**{**dict(out=out, phantoms=dict(n_train=10, n_test=4)), **kwargs})
         except ValueError as e:
             assert msg in str(e) and not out.exists(), e
@@ -57,6 +73,7 @@ def lesson_what_goes_wrong():
         d = Path(d)
         save_checkpoint(d/'base.safetensors', hdkd_teacher(4, n_in=1), CLASSES, OpenImage(64, 'L'))
         save_checkpoint(d/'others.safetensors', hdkd_teacher_tiny(2, n_in=1), ['cat','dog'], OpenImage(64, 'L'))
+        save_checkpoint(d/'student.safetensors', hdkd_tiny(4, n_in=1), CLASSES, OpenImage(64, 'L'))
         (d/'file').write_text('')
         lines = [refused('multiples of 16', size=50),
                  refused('has 9 training images', per_class=10),
@@ -66,5 +83,7 @@ def lesson_what_goes_wrong():
                  refused("stage widths is [64, 96, 192], the student's (16, 32, 64)", teacher=d/'base.safetensors', per_class=5),
                  refused('trained on the classes cat, dog', teacher=d/'others.safetensors', per_class=5),
                  refused('is no checkpoint', teacher=d/'file', per_class=5),
-                 refused('there is a file of that name', out=d/'file'/'x')]
+                 refused('holds a HDKDStudent', teacher=d/'student.safetensors', per_class=5),
+                 refused('img_size is -16', size=-16, data=make_phantoms(d/'set', 10, 4)),
+                 refused('cannot write into the folder', out=d/'file'/'x', per_class=5)]
     print('\n'.join(lines).replace(str(d), '.'))

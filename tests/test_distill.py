@@ -27,9 +27,14 @@ def tiny_learner(*cbs, teacher=None, seed=0, metrics=accuracy, hdkd_kw={}, **kwa
     learn.remove_cb(ProgressCallback)
     return learn
 def n_hooks(model): return sum(len(m._forward_hooks)+len(m._forward_pre_hooks) for m in model.modules())
-def is_clean(learn):
+def is_clean(learn, cb=None):
     "No hook on student or teacher, one head, no features"
-    return n_hooks(learn.model)==n_hooks(learn.hdkd.teacher)==0 and not learn.model.two_heads and learn.hdkd.feats is None
+    cb = cb or learn.hdkd
+    return n_hooks(learn.model)==n_hooks(cb.teacher)==0 and not learn.model.two_heads and cb.feats is None
+def fails(exc):
+    "Raise `exc` when stage 3 is reached"
+    def f(*args): raise exc('out of memory')
+    return f
 def losses_of(f=noop, **kwargs):
     "Training losses of one epoch after `f(learn)`"
     learn = f(tiny_learner(**kwargs))
@@ -189,6 +194,7 @@ def lesson_stages_are_checked_before_any_weight_moves():
                    student_stages=('stage1','stage2'), teacher_stages=('stage1','stage3'))
     assert refused('logits differ: student (8, 4), teacher (8, 7)', teacher=hdkd_teacher_tiny(7, n_in=1))
     with expect_fail(ValueError, '3 student_stages but 2 teacher_stages'): HDKDCallback(None, teacher_stages=('stage1','stage2'))
+    with expect_fail(ValueError, 'two HDKDCallbacks'): tiny_learner(HDKDCallback(hdkd_teacher_tiny(4, n_in=1))).fit(1)
     with expect_fail(ValueError, 'alpha is 2'): HDKDCallback(None, alpha=2)
     with expect_fail(ValueError, 'temperature is 0'): HDKDCallback(None, temperature=0)
     try: tiny_learner(hdkd_kw=dict(student_stages=('stage1','stage4'))).fit(1)
@@ -222,14 +228,13 @@ def lesson_nothing_is_left_behind():
         for order in (-100, 5, 2000):
             learn = tiny_learner(Trip(at, order))
             with expect_fail(RuntimeError, 'tripped'), learn.no_logging(): learn.fit(1, 1e-3)
-            rows.append((at, order, is_clean(learn)))
-    assert all(o[2] for o in rows)
-    f'{len(rows)} fits interrupted, all clean'
+            clean = is_clean(learn)
+            learn.remove_cb(Trip)
+            with learn.no_logging(): learn.fit(1, 1e-3)         # and the next fit is a normal one
+            rows.append((at, order, clean, is_clean(learn), len(learn.recorder.values[0])==6==len(learn.recorder.metric_names)-2))
+    assert all(all(o[2:]) for o in rows), rows
+    f'{len(rows)} fits interrupted, all clean, and the next fit logged as usual'
 
-    def fails(exc):
-        "Raise `exc` when stage 3 is reached"
-        def f(*args): raise exc('out of memory')
-        return f
     learn = tiny_learner()
     h = learn.model.stage3.register_forward_pre_hook(fails(RuntimeError))
     with expect_fail(RuntimeError, 'out of memory'), learn.no_logging(): learn.fit(1, 1e-3)
@@ -246,6 +251,18 @@ def lesson_nothing_is_left_behind():
     assert is_clean(learn)
     after_error, after_interrupt, is_clean(learn)
 
+    learn = tiny_learner()
+    cb = learn.hdkd
+    learn.remove_cb(HDKDCallback)
+    h = learn.model.stage3.register_forward_pre_hook(fails(KeyboardInterrupt))
+    with expect_fail(KeyboardInterrupt), learn.no_logging(): learn.fit(1, 1e-3, cbs=cb)
+    h.remove()
+    assert is_clean(learn, cb) and cb.learn is None and not any(isinstance(o, (HDKDCallback,HDKDLast)) for o in learn.cbs)
+    with learn.no_bar(): assert len(learn.validate())==2
+    with learn.no_logging(): learn.fit(1, 1e-3, cbs=cb)
+    assert len(learn.recorder.values[0])==6 and learn.metrics.attrgot('name')==['accuracy']
+    L(learn.cbs).map(lambda o: type(o).__name__)
+
 
 def lesson_three_numbers_per_epoch():
     learn = tiny_learner(hdkd_kw=dict(alpha=.25, feat_weight=2.), opt_func=SGD)
@@ -253,13 +270,15 @@ def lesson_three_numbers_per_epoch():
     class Terms(Callback):
         "The total loss of every training batch"
         def after_batch(self):
-            if self.training: terms.append(self.loss.item())
+            if self.training: terms.append((self.loss.item(), len(self.yb[0])))
     learn.add_cb(Terms)
+    xb,yb = learn.dls.train.one_batch()
+    learn.dls.loaders[0] = [(xb,yb), (xb[:4],yb[:4])]           # a smaller last batch counts for less
     with redirect_stdout(io.StringIO()): learn.fit(1, 0.)
     names,values = list(learn.recorder.metric_names),dict(zip(learn.recorder.metric_names[1:], learn.recorder.values[0]))
     assert names==['epoch','train_loss','valid_loss','accuracy','ce_loss','kd_loss','feat_loss','time']
     total = .75*values['ce_loss'] + .25*values['kd_loss'] + 2*values['feat_loss']
-    assert abs(np.mean(terms)-total)<1e-5*total
+    assert abs(sum(l*n for l,n in terms)/12-total)<1e-5*total
     {k: round(v, 4) for k,v in values.items()}
 
 
@@ -309,6 +328,8 @@ def lesson_the_learning_rate_finder():
         lrs = learn.lr_find(num_it=12, show_plot=False, suggest_funcs=(minimum, steep))
     assert all(torch.equal(v, before[k]) for k,v in learn.model.state_dict().items())
     assert len(learn.recorder.losses)>5 and is_clean(learn)
+    with learn.no_logging(): learn.fit(1, lrs.steep)
+    assert learn.recorder.metric_names[-4:-1]==['ce_loss','kd_loss','feat_loss'] and len(learn.recorder.values[0])==6
     lrs
 
 
@@ -332,7 +353,7 @@ def lesson_mixed_precision():
     learn32 = tiny_learner()
     with learn32.no_logging(): learn32.fit(1, 1e-3)
     assert learn.model.stage1[0][0].seen==torch.bfloat16 and learn.dtypes.seen==[torch.bfloat16, torch.float32, torch.float32]
-    assert HDKDCallback(None).order<GradientAccumulation.order<MixedPrecision.order
+    assert HDKDCallback.order<GradientAccumulation.order<MixedPrecision.order
     torch.testing.assert_close(torch.stack(losses16), torch.stack(list(learn32.recorder.losses)), rtol=.02, atol=0)
     pd.DataFrame(dict(float32=[round(o.item(), 4) for o in learn32.recorder.losses], bfloat16=[round(o.item(), 4) for o in losses16])).rename_axis('step')
 
@@ -398,9 +419,23 @@ def lesson_any_two_networks():
     student = nn.Sequential(nn.Conv2d(1, 3, 1), resnet18(num_classes=4))
     cb = HDKDCallback(teacher, student_stages=['1.'+o for o in names], teacher_stages=names, teacher_input=to_rgb)
     learn = Learner(noise_dls(), student, metrics=accuracy, cbs=cb)
-    with learn.no_bar(): learn.fit(1, 1e-3)
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, 1e-3)
     assert set(seen)=={(8, 3, 32, 32)} and learn.recorder.values[0][-1]>0
     seen
+
+    student = nn.Sequential(nn.Identity(), hdkd_tiny(4, n_in=1, img_size=32))
+    teacher = tiny_learner()
+    teacher.model = torch.compile(hdkd_teacher_tiny(4, n_in=1).eval(), backend='aot_eager')
+    teacher.model(torch.rand(2, 1, 32, 32))
+    names = ('stage1','stage2','stage3')
+    cb = HDKDCallback(teacher, alpha=1, feat_weight=0, student_stages=['1.'+o for o in names], teacher_stages=names)
+    heads = [student[1].head_cls.weight, student[1].head_dist.weight]
+    before = [o.detach().clone() for o in heads]
+    learn = Learner(noise_dls(), student, metrics=accuracy, cbs=cb, opt_func=SGD)
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, 1e-1)
+    moved = [not torch.equal(a, b) for a,b in zip(before, heads)]
+    assert moved==[False, True] and learn.recorder.values[0][-1]>0 # alpha=1: the teacher speaks to the distillation head alone
+    dict(zip(('CLS head moved','distillation head moved'), moved))
 
 
 def lesson_what_extra_passes_do_to_batchnorm():

@@ -35,7 +35,8 @@ def lesson_what_goes_wrong():
         (d/'text.pt').write_text('not a checkpoint')
         (d/'half.safetensors').write_bytes(good.read_bytes()[:5000])
         save_file({'w': torch.zeros(2)}, d/'other.safetensors')
-        for o in ('text.pt','half.safetensors','other.safetensors'):
+        save_file({}, d/'header.safetensors', metadata=dict(hdkd_fastai='{"kind": "HDKDTeacher"}'))
+        for o in ('text.pt','half.safetensors','other.safetensors','header.safetensors'):
             with expect_fail(ValueError, 'is no checkpoint of hdkd_fastai'): load_checkpoint(d/o)
         with expect_fail(ValueError, 'a Linear cannot be saved'): save_checkpoint(d/'x', nn.Linear(2, 2), CLASSES, opener)
         try: load_checkpoint(d/'text.pt')

@@ -31,8 +31,8 @@ def lesson_what_it_writes():
 
 
 def lesson_the_readme():
-    cells = [mk_cell('# Title\n\n[a](01_a.ipynb), [b](../B.md), [c](https://c.d/e.ipynb)', 'markdown'), mk_cell('#| hide\nimport secret'), mk_cell('1+1')]
-    cells[2]['outputs'] = [dict(output_type='execute_result', data={'text/plain': ['2']}, metadata={}, execution_count=None)]
+    cells = [mk_cell('# Title\n\n[a](01_a.ipynb), [b](../B.md), [c](https://c.d/e.ipynb)', 'markdown'), mk_cell('#| hide\nimport secret'), mk_cell('1+1'), mk_cell('#| echo: false\nsecret+1')]
+    for c in cells[2:]: c['outputs'] = [dict(output_type='execute_result', data={'text/plain': ['2']}, metadata={}, execution_count=None)]
     md = readme_source(NBProcessor(nb=new_nb(cells), process=True).nb)
-    assert md.endswith('# Title\n\n[a](nbs/01_a.ipynb), [b](B.md), [c](https://c.d/e.ipynb)\n\n```python\n1+1\n```\n\n    2\n') and 'secret' not in md
+    assert md.endswith('# Title\n\n[a](nbs/01_a.ipynb), [b](B.md), [c](https://c.d/e.ipynb)\n\n```python\n1+1\n```\n\n    2\n\n    2\n') and 'secret' not in md
     print(md)

@@ -74,6 +74,7 @@ def lesson_the_whole_loss():
     alpha,feat_weight = 0.5,10.
     cls_logits,dist_logits,teacher_logits = (torch.randn(2, 4, dtype=torch.float64) for _ in range(3))
     y = torch.tensor([0, 3])
+    f_s,f_t = ([torch.randn(2, c, hw, hw, dtype=torch.float64) for c,hw in ((8, 8), (16, 4), (32, 2))] for _ in range(2))
     ce = F.cross_entropy(cls_logits, y)
     kd = logit_distillation_loss(dist_logits, teacher_logits)
     feat = feature_distillation_loss(f_s, f_t)

@@ -29,6 +29,7 @@ def lesson_how_many_patches():
     grids = {(s,st): patch_grid(s, st) for s in (64,224,(224,160)) for st in (2,4)}
     assert grids[224,2]==(14,14) and grids[224,4]==(7,7) and grids[(224,160),2]==(14,10)
     with expect_fail(ValueError, 'multiples of 16'): patch_grid(100)
+    with expect_fail(ValueError, 'img_size is -16'): patch_grid(-16)
     with expect_fail(ValueError, 'multiples of 32'): patch_grid((224,80), 4)
     grids
 
@@ -153,7 +154,7 @@ def lesson_greyscale_images():
     assert grey(torch.randn(2,1,64,64)).shape==(2,4)
     with torch.device('meta'): n = [sum(p.numel() for p in hdkd(7, n_in=c).parameters()) for c in (3,1)]
     assert n[0]-n[1]==2*64*9
-    with expect_fail(RuntimeError, 'channels'): grey(torch.randn(2,3,64,64))
+    with expect_fail(ValueError, 'images have 3 channels'): grey(torch.randn(2,3,64,64))
     n
 
 
