@@ -8,9 +8,11 @@ __all__ = []
 # %% ../nbs/20_all.ipynb #fbe40a2c
 from fastai.vision.all import *
 from .attention import *
+from .audit import *
 from .blocks import *
 from .complexity import *
 from .data import *
+from .datasets import *
 from .demo import *
 from .distill import *
 from .evaluate import *

@@ -16,6 +16,17 @@ def lesson_hdkd_demo():
     print(res.stdout)
 
 
+def lesson_hdkd_audit():
+    with tempfile.TemporaryDirectory() as d:
+        path = make_phantoms(Path(d)/'phantoms', n_train=6, n_test=3)
+        f = path/'Training'/'glioma'/'glioma_0001.png'
+        (path/'Testing'/'glioma'/'again.png').write_bytes(f.read_bytes())
+        res = shell('hdkd_audit', path, '--out', Path(d)/'out')
+        written = sorted(o.name for o in (Path(d)/'out').iterdir())
+    assert res.returncode==0 and '37 images' in res.stdout and written==['audit.json','pairs.csv','pairs.png'], res
+    print(res.stdout.replace(d, '.'))
+
+
 def lesson_bad_input():
     with tempfile.TemporaryDirectory() as d:
         path = make_phantoms(Path(d)/'phantoms', n_train=4, n_test=2)

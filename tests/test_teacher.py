@@ -135,7 +135,7 @@ def lesson_when_the_teacher_refuses():
         with expect_fail(ValueError, f'images are {h}x{w} (height x width), but stem_stride=2 takes multiples of 16'): tiny_net(torch.zeros(1, 3, h, w))
     with expect_fail(ValueError, 'takes multiples of 32'): hdkd_teacher_tiny(4, stem_stride=4)(torch.zeros(1, 3, 48, 48))
 
-    with expect_fail(RuntimeError, 'to have 3 channels, but got 1 channels'): tiny_net(torch.zeros(1, 1, 64, 64))
+    with expect_fail(ValueError, 'images have 1 channels, but the model was built for 3'): tiny_net(torch.zeros(1, 1, 64, 64))
 
     with expect_fail(ValueError, "There is no block 'mbcas': choose one of 'mbcsa', 'mbconv'"): hdkd_teacher(7, block='mbcas')
     with expect_fail(ValueError, "choose one of 'cbam', 'paper', 'official'"): hdkd_teacher(7, cbam='se')
