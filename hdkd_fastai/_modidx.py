@@ -77,6 +77,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hdkd_fastai.data.OpenImage.__init__': ('data.html#openimage.__init__', 'hdkd_fastai/data.py'),
                                   'hdkd_fastai.data.OpenImage.encodes': ('data.html#openimage.encodes', 'hdkd_fastai/data.py'),
                                   'hdkd_fastai.data.OpenImage.pil_class': ('data.html#openimage.pil_class', 'hdkd_fastai/data.py'),
+                                  'hdkd_fastai.data.OpenImage.read': ('data.html#openimage.read', 'hdkd_fastai/data.py'),
                                   'hdkd_fastai.data.OpenImage.resize': ('data.html#openimage.resize', 'hdkd_fastai/data.py'),
                                   'hdkd_fastai.data.OpenImage.stats': ('data.html#openimage.stats', 'hdkd_fastai/data.py'),
                                   'hdkd_fastai.data.balanced_subset': ('data.html#balanced_subset', 'hdkd_fastai/data.py'),

@@ -29,7 +29,7 @@ def run_command(
 @call_parse
 def hdkd_demo(
     data:Path=None, # Folder of images: Training/Testing, train/test, train/valid or class folders (default: phantoms)
-    per_class:int=40, # Training images of each class for the students
+    per_class:int=None, # Training images of each class for the students (default: 40, or as many as there are)
     size:int=64, # Height and width to train at, a multiple of 16
     epochs:int=40, # Epochs of the students
     teacher_epochs:int=12, # Epochs of the teacher

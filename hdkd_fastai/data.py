@@ -106,6 +106,10 @@ class OpenImage(Transform):
         if str(o) not in self.seen:
             with Image.open(o) as im: self.seen[str(o)] = np.asarray(self.resize(im))
         return self.pil_class(Image.fromarray(self.seen[str(o)]))
+    def read(self, f):
+        "Open `f`; ValueError names it if that fails"
+        try: return self.encodes(f)
+        except Exception as e: raise ValueError(f'{f}: {str(e) or type(e).__name__}'.splitlines()[0]) from e
     @property
     def stats(self): return imagenet_stats if self.mode=='RGB' else ([.449],[.226]) # ImageNet's mean and deviation; grey: averaged over colours
     @property
@@ -115,7 +119,7 @@ class OpenImage(Transform):
         return self.pil_class(im.convert(self.mode).resize((self.size,self.size), Image.BILINEAR))
     def __getstate__(self): return {**self.__dict__, 'seen':{}}
 
-# %% ../nbs/08_data.ipynb #f5dd7cbb
+# %% ../nbs/08_data.ipynb #2f8aacf0
 def open_all(
     df:pd.DataFrame, # Table with `file`
     opener:OpenImage, # Keeps the opened images
@@ -123,13 +127,13 @@ def open_all(
 )->pd.DataFrame: # `df` without the unreadable files
     "Open every image of `df` once; ValueError names an unreadable file, or a class of which nothing is left"
     def attempt(f):
-        try: opener.encodes(f)
-        except Exception as e: return f'{f}: {str(e) or type(e).__name__}'.splitlines()[0]
+        try: opener.read(f)
+        except ValueError as e: return str(e)
     with ThreadPoolExecutor() as ex: errors = list(ex.map(attempt, df.file))
     bad = [o is not None for o in errors]
     if any(bad) and not skip_bad:
         more = f' ({sum(bad)-1} more like it)' if sum(bad)>1 else ''
-        raise ValueError(f'cannot read {first(o for o in errors if o)}{more}; mend or remove it, or leave such files out (skip_bad)')
+        raise ValueError(f'cannot read {first(o for o in errors if o)}{more}; mend or remove it, or leave such files out with --skip-bad (skip_bad=True)')
     good = df[~np.array(bad, dtype=bool)].reset_index(drop=True)
     groups = lambda o: set(zip(o.split, o.label))
     if lost := groups(df)-groups(good):

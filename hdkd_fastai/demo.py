@@ -35,13 +35,13 @@ def check_teacher(
 # %% ../nbs/17a_demo.ipynb #1617a52d
 def prepare(
     path:Path, # Folder of images
-    per_class:int, # Training images of each class for the students
+    per_class:int, # Training images of each class for the students; None: 40, or as many as there are
     size:int, # Height and width to train at
     model:str='tiny', # 'base' or 'tiny'
     seed:int=0, # For split and subset
     teacher:Path=None, # Checkpoint of a teacher to use
     skip_bad:bool=False # Leave unreadable images out?
-)->tuple: # Table of images, opener that holds them, number of images left out, teacher or None
+)->tuple: # Table of images, opener that holds them, number of images left out, teacher or None, images per class
     "Read and check everything a run needs; ValueError says what is wrong"
     if model not in model_families: raise ValueError(f"there is no model {model!r}; choose one of {', '.join(model_families)}")
     df = image_table(path, seed=seed)
@@ -50,8 +50,9 @@ def prepare(
     student = model_families[model][2](len(classes), n_in=n_in, img_size=size)
     if teacher: check_teacher(teacher := load_checkpoint(teacher, classes=classes), student, opener)
     good = open_all(df, opener, skip_bad)
+    if per_class is None: per_class = min(40, good[good.split=='train'].label.value_counts().min())
     balanced_subset(good, per_class, seed) # are there enough?
-    return good, opener, len(df)-len(good), teacher
+    return good, opener, len(df)-len(good), teacher, int(per_class)
 
 # %% ../nbs/17a_demo.ipynb #c91d7dfc
 class ProgressLine(Callback):
@@ -148,7 +149,9 @@ def write_pictures(
 ):
     "Learning curves, comparison, confusion matrices and activation maps, as PNG files"
     curves = {k:learning_curve(o) for k,(o,_) in first.items() if len(getattr(o.recorder, 'values', []))}
-    save_figure(plot_curves(curves, loss='valid_loss', title='Cross-entropy and accuracy on the validation images'), out/'curves.png')
+    fig = plot_curves(curves, loss='valid_loss', title='Cross-entropy (logarithmic) and accuracy on the validation images')
+    fig.axes[0].set_yscale('log')
+    save_figure(fig, out/'curves.png')
     ax = plot_comparison({k:[o[k] for o in runs] for k in first}, title=f'{runs[0]["HDKD"].n} test images')
     save_figure(ax.figure, out/'comparison.png')
     fig,axs = plt.subplots(1, 3, figsize=(15,4.2), layout='constrained')
@@ -158,7 +161,9 @@ def write_pictures(
     learn = first['HDKD'][0]
     xb = learn.dls.test_dl(test).one_batch()[0]
     models = {k:o.model for k,(o,_) in first.items()}
-    save_figure(plot_activation_maps(models, xb, titles=list(test.label), max_n=8), out/'activation_maps.png')
+    fig = plot_activation_maps(models, xb, titles=list(test.label), max_n=8)
+    fig.suptitle('Where stage 3 is active, which is no evidence for a class')
+    save_figure(fig, out/'activation_maps.png')
 
 # %% ../nbs/17a_demo.ipynb #12787a9b
 def versions():
@@ -180,7 +185,7 @@ def make_folder(
 # %% ../nbs/17a_demo.ipynb #4d5df2ad
 def run_demo(
     data:Path=None, # Folder of images; None: phantoms
-    per_class:int=40, # Training images of each class for the students
+    per_class:int=None, # Training images of each class for the students; None: 40, or as many as there are
     size:int=64, # Height and width to train at
     epochs:int=40, # Epochs of the students
     teacher_epochs:int=12, # Epochs of the teacher
@@ -200,12 +205,13 @@ def run_demo(
     if seed<0: raise ValueError(f'seed is {seed}; it must not be negative')
     with tempfile.TemporaryDirectory() as d:
         path = make_phantoms(Path(d)/'phantoms', size=size, seed=seed, **settings['phantoms']) if data is None else data
-        df,opener,left_out,given = prepare(path, per_class, size, model, seed, teacher, skip_bad)
+        df,opener,left_out,given,per_class = prepare(path, per_class, size, model, seed, teacher, skip_bad)
     make_folder(out)
+    settings['per_class'] = per_class
     n = df.split.value_counts()
     colour = 'greyscale' if opener.mode=='L' else 'colour'
     print(f"{'Phantoms' if data is None else data}: {n.train} training, {n.valid} validation and {n.test} test images in {df.label.nunique()} classes, "
-          f"{colour}, {size}x{size}" + (f'; {left_out} unreadable left out' if left_out else ''))
+          f"{colour}, {size}x{size}; {per_class} of each class for the students" + (f'; {left_out} unreadable left out' if left_out else ''))
     results = [compare(df, balanced_subset(df, per_class, seed+i), opener, model, epochs, teacher_epochs, seed+i, given) for i in range(seeds)]
     runs = [{k:e for k,(_,e) in o.items()} for o in results]
     return report(out, results[0], runs, df, opener, dict(settings=settings, left_out=left_out), start)
@@ -227,12 +233,15 @@ def report(
     shape = (1 if opener.mode=='L' else 3, opener.size, opener.size)
     gain,table = gain_of(runs),result_table(runs, models, shape)
     for k,m in models.items():
-        if hasattr(m, 'meta'): continue # a teacher that came from a file stays there
-        save_checkpoint(out/f"{k.lower().replace(' ', '_')}.safetensors", m, classes, opener, accuracy=runs[0][k].accuracy)
+        trained = OpenImage(m.meta['size'], m.meta['mode']) if hasattr(m, 'meta') else opener # a teacher from a file keeps its size
+        save_checkpoint(out/f"{k.lower().replace(' ', '_')}.safetensors", m, classes, trained, accuracy=runs[0][k].accuracy)
     write_pictures(out, first, runs, df)
     res = {**res, 'images': pd.crosstab(df.split, df.label).to_dict('index'), 'networks': {k:dict(parameters=count_params(m), macs=count_macs(m, shape)) for k,m in models.items()},
            'runs': [{k:e.to_dict() for k,e in o.items()} for o in runs], 'gain_points': gain, 'seconds': round(time.time()-start), 'versions': versions()}
     (out/'results.json').write_text(json.dumps(res, indent=1))
-    over = f"over {len(runs)} seeds, 95% interval [{gain['interval'][0]:+.1f}, {gain['interval'][1]:+.1f}]" if gain['interval'] else 'one seed'
+    over = 'one seed' if len(runs)==1 else f'over {len(runs)} seeds'
+    if gain['interval']: over += f", 95% interval [{gain['interval'][0]:+.1f}, {gain['interval'][1]:+.1f}]"
+    if runs[0]['teacher'].accuracy<=runs[0]['teacher'].confusion.sum(1).max()/runs[0]['teacher'].n:
+        print('\nThe teacher does no better than always naming the largest class: train it longer (--teacher-epochs) before reading on.')
     print(f"\n{table.to_string()}\n\nGain of distillation: {gain['mean']:+.1f} points ({over})\n{res['seconds']} s; results, pictures and networks in {out}{os.sep}")
     return res

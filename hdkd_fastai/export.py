@@ -59,15 +59,16 @@ def load_checkpoint(
 # %% ../nbs/15_export.ipynb #7ff06cb8
 def predict_images(
     model:nn.Module, # Network from `load_checkpoint`
-    files:list, # Image files
+    files, # Image files, one file, or a folder
     bs:int=64 # Images in a batch
 )->pd.DataFrame: # Columns `file`, `label` and one per class
-    "Classify image files, opened and normalised as in training"
+    "Classify image files, opened and normalised as in training; ValueError names a file that cannot be read"
+    if isinstance(files, (str,Path)): files = sorted(get_image_files(files)) if Path(files).is_dir() else [Path(files)]
     opener,classes = OpenImage(model.meta['size'], model.meta['mode']),model.meta['classes']
     mean,std = (torch.tensor(o).view(1, -1, 1, 1) for o in opener.stats)
     device,probs = next(model.parameters()).device,[torch.empty(0, len(classes))]
     for fs in chunked(files, bs):
-        xb = torch.stack([torch.tensor(np.array(opener(o)), dtype=torch.float32) for o in fs])/255
+        xb = torch.stack([torch.tensor(np.array(opener.read(o)), dtype=torch.float32) for o in fs])/255
         xb = xb[:,None] if xb.ndim==3 else xb.permute(0, 3, 1, 2)
         with evaluating(model): probs.append(model(((xb-mean)/std).to(device)).softmax(1).cpu())
     probs = torch.cat(probs)

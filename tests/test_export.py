@@ -66,6 +66,10 @@ def lesson_prediction():
         with learn.no_bar(): probs,_ = learn.get_preds(dl=dls.test_dl(test))
         model = load_checkpoint(save_checkpoint(Path(d)/'s.safetensors', learn.model, dls.vocab, opener))
         res = predict_images(model, list(test.file), bs=5)
+        folder,one = predict_images(model, Path(d)/'phantoms'/'Testing'),predict_images(model, test.file.iloc[0])
+        (Path(d)/'bad.png').write_bytes(b'no image')
+        with expect_fail(ValueError, 'bad.png: cannot identify'): predict_images(model, Path(d)/'bad.png')
+        assert len(folder)==len(test) and len(one)==1
     assert list(res.file)==list(test.file)
     torch.testing.assert_close(torch.tensor(res[dls.vocab].values, dtype=torch.float32), probs.as_subclass(Tensor), rtol=0, atol=1e-5)
     res.assign(file=res.file.map(lambda o: o.name)).head(4).round(3)
