@@ -17,14 +17,14 @@ from sklearn.model_selection import StratifiedKFold,cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
-from .data import image_table
+from .data import checked_image,image_table
 
 # %% ../nbs/08a_audit.ipynb #d50819c4
 def decoded(
     file:Path # An image file
 )->tuple: # Pixels `[H, W]` or `[H, W, 3]`, and a dict of the properties `mode`, `format`, `size` and `grey`
-    "Decode an image to greyscale if all its channels are equal, else to RGB; PIL's errors if it cannot be read"
-    with Image.open(file) as im:
+    "Decode an image to greyscale if all its channels are equal, else to RGB; the errors of `checked_image` if it cannot be read"
+    with checked_image(file) as im:
         props = dict(mode=im.mode, format=im.format, size=f'{im.width}x{im.height}')
         raw = im.mode in ('L','I','F') or im.mode.startswith('I;') # 16 and 32 bits are kept: convert would clip them
         a = np.asarray(im if raw else im.convert('L' if im.mode in ('1','LA','La') else 'RGB'))
@@ -194,7 +194,7 @@ def audit(
     if odd := set(df.split)-{'train','valid','test'}: raise ValueError(f"unknown split {', '.join(sorted(map(str, odd)))}; expected train, valid or test")
     if df.file.duplicated().any(): raise ValueError(f'{df.file[df.file.duplicated()].iloc[0]} stands in the table twice; list every file once')
     with warnings.catch_warnings(), ThreadPoolExecutor(min(4, defaults.cpus)) as ex:
-        warnings.simplefilter('error', Image.DecompressionBombWarning)
+        warnings.simplefilter('ignore', Image.DecompressionBombWarning) # an error of `checked_image`
         rows = list(ex.map(fingerprint, df.file))
     thumbs = {r['hash']:t for r in rows if (t := r.pop('thumb')) is not None}
     table,hashes = df.join(pd.DataFrame(rows, index=df.index)),sorted(thumbs)

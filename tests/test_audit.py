@@ -9,7 +9,7 @@ from sklearn.model_selection import StratifiedKFold,cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
-from hdkd_fastai.data import image_table
+from hdkd_fastai.data import checked_image,image_table
 from fastcore.test import expect_fail
 from PIL import ImageEnhance
 from sklearn.model_selection import StratifiedGroupKFold,train_test_split
@@ -218,3 +218,16 @@ def lesson_what_goes_wrong():
     assert learn.summary().images.tolist()==[0,12,12,0]
     assert len(none.unreadable)==len(df)-2 and none.to_dict()['pairs']=={'exact':1, 'near':0, 'conflicts':int(df.label[0]!=df.label[1])}
     none.summary()
+
+    with tempfile.TemporaryDirectory() as d:
+        df = image_table(make_phantoms(Path(d)/'phantoms', n_train=3, n_test=2, size=32))
+        a,b,c,e = df.file[:4]
+        im,turned = Image.open(a),Image.Exif()
+        turned[0x112] = 6
+        im.save(b, save_all=True, append_images=[Image.open(c)])
+        im.convert('CMYK').save(c, format='JPEG')
+        im.transpose(Image.Transpose.ROTATE_90).save(e, exif=turned)
+        found = audit(df)
+    assert found.unreadable.file.tolist()==[b, c] and [len(found.pairs), found.pairs.distance[0]]==[1, 0]
+    assert set(found.pairs.loc[0, ['file_a','file_b']])=={str(a), str(e)}
+    found.unreadable[['split','label','error']]

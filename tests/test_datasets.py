@@ -2,11 +2,13 @@
 import re,warnings
 from fastai.vision.all import *
 from hdkd_fastai.data import *
+from hdkd_fastai.data import _is_image,_some,_subfolders
 from sklearn.model_selection import train_test_split
 from contextlib import contextmanager
 from fastcore.test import expect_fail
 from hypothesis import given,settings,strategies as st
 from PIL import ImageDraw
+from hdkd_fastai.audit import Audit,audit
 from hdkd_fastai.phantoms import *
 import tempfile
 @contextmanager
@@ -34,7 +36,11 @@ def fake_meta(lesions): # lesions: (class, number of images) of each
 
 some_lesions = st.lists(st.tuples(st.sampled_from(['bcc','mel','nv']), st.integers(1, 6)), max_size=40).map(
     lambda o: [(k, 1) for k in ('bcc','mel','nv') for _ in range(4)] + o) # at least four lesions with one image per class
-often = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+often = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+def fake_audit(df, group): # group: a number for each row; equal numbers are copies, every second of them a near one
+    hashes = [f'{g:04}{i%2}' for i,g in enumerate(group)]
+    links = pd.DataFrame([(a, a[:-1]+'1') for a in {*hashes} if a[-1]=='0' and a[:-1]+'1' in hashes], columns=['hash_a','hash_b']).assign(distance=.05)
+    return Audit(df.assign(hash=hashes, error=None), links, .1)
 def fake_ham(path, lesions, size=32, one_folder=False):
     rng = np.random.RandomState(0)
     colours = dict(akiec='peru', bcc='indianred', bkl='sienna', df='rosybrown', mel='black', nv='saddlebrown', vasc='crimson')
@@ -90,6 +96,63 @@ def lesson_lesions_not_images():
     part.groupby('label').size()
 
 
+def lesson_without_copies():
+    with tempfile.TemporaryDirectory() as d:
+        path = make_phantoms(Path(d)/'phantoms', n_train=20, n_test=1)/'Training'
+        first = (path/'glioma').ls().sorted()[0]
+        for i in range(8): Image.open(first).save(first.with_name(f'{first.stem}_{i}.bmp'))
+        found = audit(image_wise := image_table(path, .2))
+        tables = [clean_table(path, .2, seed=i, found=found) for i in range(3)]
+    twins = lambda df: df.split[df.file.map(lambda o: o.name.startswith(first.stem))]
+    assert twins(image_wise).nunique()>1
+    for df in tables:
+        assert set(df.file)==set(image_wise.file) and df.file.is_unique                              # complete
+        assert (df.groupby('group').split.nunique()==1).all() and twins(df).nunique()==1             # grouped
+        assert set(zip(df.label, df.split))=={(o, s) for o in CLASSES for s in ('train','valid','test')}
+    assert not tables[0].equals(tables[1])
+    pd.DataFrame({k: twins(o).value_counts() for k,o in dict(image_table=image_wise, clean_table=tables[0]).items()}).fillna(0).astype(int)
+
+    @often
+    @given(st.sampled_from([(), ('train','test'), ('train','valid','test')]), st.integers(4, 10), st.floats(.05, .4), st.integers(0, 99), st.data())
+    def no_copies(parts, n, pct, seed, data):
+        with tempfile.TemporaryDirectory() as d:
+            for p in parts or ('.',):
+                for k in ('mel','nv'):
+                    for i in range(n): (Path(d)/p/k/f'{i}.png').mk_write('')
+            whole = image_table(d)
+            few = st.integers(0, 8*len(whole))                                                       # some numbers occur twice, most once
+            group = data.draw(st.lists(few, min_size=len(whole), max_size=len(whole)))
+            alone = [100_000+i if f.stem in '012' else g for i,(g,f) in enumerate(zip(group, whole.file))] # three of each class are unique
+            df = clean_table(d, pct, pct, seed, found := fake_audit(whole, alone))
+            again = clean_table(d, pct, pct, seed, found)
+        gone = whole[~whole.file.isin(df.file)]
+        group = dict(zip(whole.file, alone))
+        learn,folder = df[df.split!='test'],lambda o: o.parts[-3]
+        assert df.file.is_unique and set(df.file)<=set(whole.file) and again.equals(df)              # reproducible
+        assert df.file.map(group).nunique()==df.group.nunique()                                     # the groups are those planted
+        assert (df.groupby('group').split.nunique()==1).all()                                        # grouped
+        assert set(zip(df.label, df.split))=={(k, s) for k in ('mel','nv') for s in ('train','valid','test')}
+        if not parts: assert len(gone)==0                                                            # complete
+        else: assert all(folder(f)!='train' and any(group[f]==group[o] for o in whole.file if folder(o)!=folder(f)) for f in gone.file) # no more than needed
+    no_copies()
+
+    with tempfile.TemporaryDirectory() as d:
+        path = Path(d)/'three'
+        for seed,(o,n) in enumerate(dict(train=10, valid=4, test=3).items()):
+            shutil.copytree(make_phantoms(Path(d)/o, n_train=n, n_test=1, seed=seed)/'Training', path/o)
+        for (a,i),(b,name) in {('train',0):('valid','v1'), ('train',1):('test','t1'), ('valid',2):('test','t2')}.items():
+            Image.open((path/a/'glioma').ls().sorted()[i]).save(path/b/'glioma'/f'{name}.bmp')
+        with heard() as caught: df,whole = clean_table(path),image_table(path)
+        shutil.rmtree(path/'test'/'notumor'); shutil.copytree(path/'train'/'notumor', path/'test'/'notumor')
+        with heard() as no_test: clean_table(path)
+        shutil.rmtree(path/'train'/'glioma'); shutil.copytree(path/'train'/'notumor', path/'train'/'glioma')
+        with expect_fail(ValueError, "every image of class 'glioma' has a copy in another class"): clean_table(path/'train')
+    assert {o.stem for o in {*whole.file}-{*df.file}}=={'v1','t1','t2'} and set(df.file)<set(whole.file)
+    assert [str(o.message) for o in no_test]==['every test image of notumor has a copy elsewhere and was left out']
+    assert (df.split==df.file.map(lambda o: o.parts[-3])).all() and not caught
+    pd.crosstab(df.label, df.split)
+
+
 def lesson_brain_tumor_mri():
     with tempfile.TemporaryDirectory() as d, heard() as caught:
         path = make_phantoms(Path(d)/'brain', n_train=20, n_test=8)
@@ -110,8 +173,9 @@ def lesson_brain_tumor_mri():
         Image.open(train[0]).save(test[0].with_name('copy.bmp'))
         for i in range(6): Image.open(train[10+i]).save(train[0].with_name(f'twin{i}.bmp'))
         Image.open(train[5]).save(path/'Training'/'notumor'/'misfiled.png')
-        tables = [brain_tumor_table(path, 'clean', valid_pct=.3, seed=i) for i in range(5)]
         published = brain_tumor_table(path, valid_pct=0)
+        found = audit(published)
+        tables = [brain_tumor_table(path, 'clean', valid_pct=.3, seed=i, found=found) for i in range(5)]
     for df in tables:
         assert {o.name for o in {*published.file}-{*df.file}}=={'copy.bmp'} and df.file.is_unique          # this one, and nothing else, is gone
         assert (df.groupby('group').split.nunique()==1).all() and df.group.nunique()==len(df)-7            # grouped
@@ -135,21 +199,6 @@ def lesson_brain_tumor_mri():
         with expect_fail(ValueError, "split is 'random'"): brain_tumor_table(good, 'random')
         with expect_fail(ValueError, 'valid_pct is 10; expected a share'): brain_tumor_table(good, valid_pct=10)
     lines
-
-
-def lesson_one_line_for_brain_mri():
-    with tempfile.TemporaryDirectory() as d, quiet():
-        path = make_phantoms(Path(d)/'brain', n_train=20, n_test=8)
-        (path/'Training'/'glioma'/'bad.png').write_bytes(b'no image')
-        with expect_fail(ValueError, 'bad.png'): brain_tumor_mri(path, size=32, valid_pct=.2)
-        dls = brain_tumor_mri(path, size=32, bs=8, n=10, valid_pct=.2, skip_bad=True)
-        xb,yb = dls.one_batch()
-        tdl = dls.test_dl(dls.test_rows, with_labels=True)
-        labels = [dls.vocab[i] for b in tdl for i in b[1]]
-        assert xb.shape==(8, 1, 32, 32) and list(dls.vocab)==list(BRAIN_COUNTS['Testing'])
-        assert labels==list(dls.test_rows.label) and len(labels)==32
-        assert len(dls.train_ds)==40 and set(dls.test_rows.file).isdisjoint([*dls.train_ds.items.file, *dls.valid_ds.items.file])
-    pd.crosstab(dls.table.label, dls.table.split)
 
 
 def lesson_two_ways_to_split_ham10000():
@@ -247,6 +296,11 @@ def lesson_the_same_number_of_every_class():
         assert train['sub']<=train['more'] and train['sub']==train['mixed']                           # nested, in any order
         if not borrow: assert sub[sub.split=='valid'].equals(df[df.split=='valid'])
     subset_holds()
+    plain = fake_meta([('nv', 1)]*12+[('df', 1)]*6).assign(file=lambda o: o.image_id, split='train')
+    assert dataset_subset(plain, 9).equals(subset_up_to(plain, 9)) and dataset_subset(plain) is plain
+    plain = plain.drop(columns='lesion_id')
+    assert dataset_subset(plain, 6, seed=1).equals(balanced_subset(plain, 6, seed=1))
+    with expect_fail(ValueError, "but 'df' has 6 training images"): dataset_subset(plain, 9)
     df = split_lesions(fake_meta([('nv', 1)]*40+[('df', 1)]*20), 'clean').assign(file=lambda o: o.image_id)
     with expect_fail(ValueError, '0 images per class were asked for'): subset_up_to(df, 0)
     with heard() as caught: sub = subset_up_to(df, 17)
@@ -257,7 +311,51 @@ def lesson_the_same_number_of_every_class():
     pd.crosstab(sub.label, sub.split)
 
 
-def lesson_one_line_for_ham10000():
+def lesson_one_entry_for_every_folder():
+    with tempfile.TemporaryDirectory() as d, quiet():
+        d = Path(d)
+        brain,ham = make_phantoms(d/'brain', n_train=20, n_test=8),fake_ham(d/'ham', few_lesions)
+        kinds = [recognise(o) for o in (brain, str(ham), brain/'Training')]
+        assert kinds==['brain_tumor_mri','ham10000','image_folder']
+        for kw in (dict(), dict(split='clean', valid_pct=.3, seed=1)):
+            assert dataset_table(brain, **kw).equals(brain_tumor_table(brain, **kw)) and dataset_table(ham, **kw).equals(ham10000_table(ham, **kw))
+            parts = {k:v for k,v in kw.items() if k!='split'}
+            assert dataset_table(brain/'Training', **kw).equals((clean_table if kw else image_table)(brain/'Training', **parts))
+        assert dataset_table(brain, kind='image_folder').equals(image_table(brain))
+        assert (dataset_table(ham, test_pct=.5, valid_pct=0).split=='test').sum()==21              # half of the 42 lesions with one image
+        for o in (brain,ham):
+            with expect_fail(ValueError, 'differs from the published'): dataset_table(o, strict=True)
+        with expect_fail(ValueError, "kind is 'mnist'; expected brain_tumor_mri, ham10000, image_folder"): dataset_table(brain, kind='mnist')
+        with expect_fail(ValueError, "split is 'random'; expected 'published' or 'clean'"): dataset_table(brain/'Training', 'random')
+        with expect_fail(ValueError, 'missing is not a folder'): dataset_table(d/'missing')
+        (d/'only').mkdir(); (ham/csv).rename(d/'only'/csv)                                          # each half is still recognised
+        with expect_fail(ValueError, csv+' does not exist'): dataset_table(ham)
+        with expect_fail(ValueError, 'has no image folders'): dataset_table(d/'only')
+        (brain/'Testing').rename(brain/'TESTING')
+        with expect_fail(ValueError, 'by case only'): dataset_table(brain)
+        shutil.rmtree(brain/'TESTING'/'glioma'); shutil.rmtree(brain/'Training'/'pituitary')
+        kinds.append(recognise(brain)); shutil.rmtree(brain/'Training'/'glioma'); kinds.append(recognise(brain))
+    assert kinds[3:]==['brain_tumor_mri','image_folder']
+    kinds
+
+
+def lesson_one_line_to_dataloaders():
+    with tempfile.TemporaryDirectory() as d, quiet():
+        path = make_phantoms(Path(d)/'brain', n_train=20, n_test=8)
+        (path/'Training'/'glioma'/'bad.png').write_bytes(b'no image')
+        with expect_fail(ValueError, 'bad.png'): brain_tumor_mri(path, size=32, valid_pct=.2)
+        dls = brain_tumor_mri(path, size=32, bs=8, n=10, valid_pct=.2, skip_bad=True)
+        xb,yb = dls.one_batch()
+        tdl = dls.test_dl(dls.test_rows, with_labels=True)
+        labels = [dls.vocab[i] for b in tdl for i in b[1]]
+        assert xb.shape==(8, 1, 32, 32) and list(dls.vocab)==list(BRAIN_COUNTS['Testing'])
+        assert labels==list(dls.test_rows.label) and len(labels)==32
+        assert len(dls.train_ds)==40 and set(dls.test_rows.file).isdisjoint([*dls.train_ds.items.file, *dls.valid_ds.items.file])
+        with expect_fail(ValueError, 'unknown folders: glioma'): brain_tumor_mri(path/'Training')
+        with expect_fail(TypeError, "unexpected keyword argument 'colour'"): brain_tumor_mri(path, colour=True)
+        assert dataset_dls(path, 32, n=10, valid_pct=.2, skip_bad=True).table.equals(dls.table)
+    pd.crosstab(dls.table.label, dls.table.split)
+
     with tempfile.TemporaryDirectory() as d, quiet():
         path = fake_ham(Path(d)/'ham', few_lesions)
         dls = ham10000(path, size=32, bs=8, split='clean')

@@ -8,20 +8,23 @@ from functools import partial
 from itertools import cycle
 from fastai.basics import *
 from matplotlib.ticker import MaxNLocator,PercentFormatter
-from scipy.stats import binomtest
+from scipy.optimize import brentq
+from scipy.stats import binned_statistic,binomtest,norm
+from sklearn.metrics import f1_score,multilabel_confusion_matrix,recall_score,roc_auc_score
 from fastai.vision.all import *
 from fastcore.test import expect_fail
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
-from scipy.stats import binom,norm
-from sklearn.metrics import accuracy_score,confusion_matrix,recall_score
-import json
+from scipy.stats import binom,norm,rankdata
+from sklearn.metrics import accuracy_score,balanced_accuracy_score,confusion_matrix,f1_score,recall_score,roc_auc_score
+import json,tempfile
 def wilson(k, n, z):
     "Wilson's interval, the formula above"
     p,d = k/n,1+z*z/n
     mid,half = (p+z*z/(2*n))/d,z/d*(p*(1-p)/n+z*z/(4*n*n))**.5
     return mid-half,mid+half
+ham_test = dict(nv=663, bkl=66, mel=34, bcc=26, akiec=23, vasc=10, df=6)
 table5 = pd.DataFrame(dict(HAM10000=[90.70, 90.46, 90.70, 91.43, 87.80, 87.44, 89.73, 88.89, 90.10, 89.86, 92.15],
                            brain=[99.62, 99.77, 99.77, 99.69, 98.86, 99.08, 99.62, 99.08, 99.85, 99.77, 99.85]),
     index=['MobileNetV2','MobileNetV3-L','EfficientNet-B0','teacher','PVT-Tiny','CrossViT-Ti','MobileViT-S','PVTv2-B0','CoAtNet-0','student','HDKD'])
@@ -39,6 +42,12 @@ def fitted(arch, epochs=6, lr=5e-3, **kwargs):
     learn = Learner(dls, arch(dls.c, n_in=1, **kwargs), metrics=accuracy)
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr)
     return learn
+def sure(n, factor=1., seed=0, C=4):
+    "Answers whose labels are drawn from the network's own probabilities; `factor` on the logits then makes it more sure than it should be"
+    g = torch.Generator().manual_seed(seed)
+    logits = 2*torch.randn(n, C, generator=g)
+    targs = torch.multinomial(logits.softmax(1), 1, generator=g)[:,0]
+    return Evaluation((factor*logits).softmax(1), targs, CLASSES[:C])
 from hdkd_fastai.evaluate import *
 
 
@@ -59,6 +68,14 @@ def lesson_an_interval_for_a_proportion():
     cover.agg(['mean','min']).round(3)
 
 
+def lesson_what_six_images_can_tell():
+    rows = {c: (n, round(.9*n), round(.9*n)/n, *proportion_interval(round(.9*n), n)) for c,n in ham_test.items()}
+    table = pd.DataFrame(rows, index=['n','right','sensitivity','low','high']).T.astype(dict(n=int, right=int))
+    assert table.right['df']==5 and table.loc['df', ['low','high']].round(2).tolist()==[.44,.97] and sum(ham_test.values())==828
+    assert (table.high-table.low)['nv']<.05
+    table.round(3)
+
+
 def lesson_what_the_paper_s_differences_are_worth():
     sizes = dict(HAM10000=828, brain=1311)
     right = pd.DataFrame({c: (table5[c]*n/100).round().astype(int) for c,n in sizes.items()})
@@ -77,10 +94,9 @@ def lesson_what_the_paper_s_differences_are_worth():
     e
 
     some = targs!=2
-    d = Evaluation(probs[some], targs[some], CLASSES).to_dict()
-    assert json.loads(json.dumps(d, allow_nan=False))==d and d['recall']['notumor'] is None
-    assert sum(map(sum, d['confusion']))==d['n']==some.sum() and d['interval'][0]<d['accuracy']<d['interval'][1]
-    d
+    few = Evaluation(probs[some], targs[some], CLASSES)
+    assert np.isnan(few.recall).tolist()==[False,False,True,False] and few.n==some.sum()
+    few.recall
 
 
 def lesson_from_a_learner():
@@ -92,6 +108,7 @@ def lesson_from_a_learner():
     e = evaluate(learn, test_dl)
     assert e.n==100 and e.classes==list(CLASSES) and e.targs.tolist()==[CLASSES.index(parent_label(o)) for o in files]
     assert before==[list(o) for o in learn.recorder.values] and len(before)==6 and hasattr(learn, 'progress')
+    assert e.items==[o.name for o in files]
     e
 
     model = learn.model.eval()
@@ -103,6 +120,224 @@ def lesson_from_a_learner():
     torch.testing.assert_close(evaluate(learn, test_dl).probs, e.probs, rtol=0, atol=1e-6)
     valid
 
+    table = pd.DataFrame(dict(file=[Path('set')/c/f'{i}.png' for c in ('glioma','notumor') for i in (1,2)]))
+    names = image_names(DataLoader(Datasets(table, [ColReader('file')])))
+    assert names==['glioma/1.png','glioma/2.png','notumor/1.png','notumor/2.png'] and image_names(DataLoader([1,2])) is None
+    assert image_names(DataLoader(Datasets(list(table.file[:2]), [noop])))==['1.png','2.png']
+    names
+
+
+def lesson_sensitivity_and_specificity():
+    def hanley_mcneil(a, m, n): return (a*(1-a)+(m-1)*(a/(2-a)-a*a)+(n-1)*(2*a*a/(1+a)-a*a))/(m*n)
+    z = norm.ppf(.975)
+    for a,n in ((.5, 20), (.9, 50), (.98, 300), (1., 40), (0., 40)):
+        for limit in auroc_interval(a, n, n):
+            if limit not in (0, 1): np.testing.assert_allclose(abs(a-limit), z*hanley_mcneil(limit, n, n)**.5, rtol=1e-4)
+    low,high = auroc_interval(.9, 50, 30)
+    np.testing.assert_allclose(auroc_interval(.1, 50, 30), (1-high,1-low), rtol=0, atol=1e-9)
+    perfect = {f'{m} of 828': auroc_interval(1., m, 828-m) for m in (6, 66, 663)}
+    assert all(h==1 for l,h in perfect.values()) and perfect['6 of 828'][0]<.85 and perfect['663 of 828'][0]>.98 and np.isnan(auroc_interval(np.nan, 0, 9)).all()
+    pd.DataFrame(perfect, index=['low','high']).T.round(3)
+
+    probs,targs = made_up()
+    e = Evaluation(probs, targs, CLASSES)
+    df,preds = e.per_class(),probs.argmax(1)
+    np.testing.assert_allclose(df.sensitivity, recall_score(targs, preds, average=None), rtol=1e-12)
+    np.testing.assert_allclose(df.specificity, [recall_score(targs!=i, preds!=i) for i in range(4)], rtol=1e-12)
+    np.testing.assert_allclose(df.auroc.mean(), roc_auc_score(targs, probs.double()/probs.double().sum(1, keepdim=True), multi_class='ovr'), rtol=1e-6)
+    k,m = e.confusion[2,2],e.confusion[2].sum()
+    wrongly = e.confusion[:,2].sum()-k
+    np.testing.assert_allclose(df.loc['notumor', ['sensitivity_low','sensitivity_high']].tolist(), proportion_interval(k, m), rtol=1e-12)
+    np.testing.assert_allclose(df.loc['notumor', ['specificity_low','specificity_high']].tolist(), proportion_interval(300-m-wrongly, 300-m), rtol=1e-12)
+    assert df.n.tolist()==e.confusion.sum(1).tolist() and (df.auroc_low<df.auroc).all() and (df.auroc<df.auroc_high).all()
+    df.round(3)
+
+    probs = tensor([[.7,.2,.1],[.3,.4,.3],[.6,.3,.1],[.1,.8,.1],[.2,.7,.1]])
+    small = Evaluation(probs, [0,0,1,1,1], 'abc')
+    df = small.per_class()
+    assert df.n.tolist()==[2,3,0] and df.sensitivity[:2].tolist()==[1/2,2/3] and df.specificity.tolist()==[2/3,1/2,1]
+    np.testing.assert_allclose(df.auroc[:2], [5/6,5/6]) # pairs of a and b in the right order: for a all but .3 < .6, for b all but .4 > .3
+    assert df.loc['c'].isna().tolist()==[False,True,True,True,False,False,False,True,True,True]
+    df.round(3)
+
+
+def lesson_means_over_classes():
+    assert np.allclose(mean_interval([.5,.7], [.1,.4], [.8,1.1]), (.6-.25, .6+.25)) # .4, .3 and .3, .4: hypotenuses of .5
+    rng,n = np.random.default_rng(0),np.array(list(ham_test.values()))
+    limits = {m: np.array([proportion_interval(k, m) for k in range(m+1)]) for m in n}
+    def coverage(p, repeats=300):
+        "Part of made-up test sets whose interval for balanced accuracy contains `p`: bootstrap, and Wilson by `mean_interval`"
+        k = rng.binomial(n, p, (repeats,len(n)))
+        low,high = np.quantile((rng.binomial(n, k/n, (300,*k.shape))/n).mean(-1), (.025,.975), axis=0)
+        mover = np.array([mean_interval(o/n, *np.stack([limits[m][i] for m,i in zip(n, o)], 1)) for o in k])
+        return ((low<=p)&(p<=high)).mean(),((mover[:,0]<=p)&(p<=mover[:,1])).mean()
+    table = pd.DataFrame({p: coverage(p) for p in (.6,.8,.9,.97)}, index=['bootstrap','MOVER']).T.rename_axis('sensitivity')
+    assert (table.MOVER>.87).all() and table.bootstrap[.97]<.87 and table.MOVER[.97]>table.bootstrap[.97]+.04
+    table.round(3)
+
+    rng,m,n = np.random.default_rng(0),10,300
+    def auc(s): return (rankdata(s, axis=-1)[...,:m].sum(-1)-m*(m+1)/2)/(m*n)
+    def coverage(a, repeats=150):
+        "The same for an AUROC `a` of normal scores: bootstrap, and Newcombe"
+        hits = []
+        for _ in range(repeats):
+            pos,neg = rng.normal(norm.ppf(a)*2**.5, size=m),rng.normal(size=n)
+            boot = auc(np.concatenate([rng.choice(pos, (100,m)), rng.choice(neg, (100,n))], 1))
+            hits.append([l<=a<=h for l,h in (np.quantile(boot, (.025,.975)), auroc_interval(auc(np.r_[pos,neg]), m, n))])
+        return np.mean(hits, 0)
+    table = pd.DataFrame({a: coverage(a) for a in (.9,.97)}, index=['bootstrap','Newcombe']).T.rename_axis('AUROC')
+    assert (table.Newcombe>.92).all() and (table.bootstrap<.91).all()
+    table.round(3)
+
+
+def lesson_is_90_sure_right_in_90():
+    conf = tensor([.95,.95,.95,.55,.65], dtype=torch.double)
+    five = Evaluation(torch.stack([conf,1-conf], 1), [0,0,1,0,1], 'ab')
+    np.testing.assert_allclose(five.calibration_error(), .39, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(five.calibration_error(1), abs(3/5-conf.mean().item()), rtol=0, atol=1e-6) # a single bin: plain accuracy against mean confidence
+    df = five.reliability()
+    assert df.n.tolist()==[0,0,0,0,0,1,1,0,0,3] and df.accuracy[[5,6,9]].tolist()==[1,0,2/3] and df.accuracy[:5].isna().all()
+    assert df.loc[9, ['accuracy_low','accuracy_high']].tolist()==list(proportion_interval(2, 3)) and df.accuracy_low[:5].isna().all()
+    certain = Evaluation(torch.eye(2)[[0,1,1]], [0,1,0], 'ab') # the last bin holds a confidence of exactly 1
+    assert certain.reliability().n.iloc[-1]==3 and abs(certain.calibration_error()-1/3)<1e-9
+    df[df.n>0].round(3)
+
+    calibrated,overconfident = sure(1000),sure(1000, 2)
+    assert calibrated.accuracy==overconfident.accuracy and torch.equal(calibrated.preds, overconfident.preds)
+    errors = calibrated.calibration_error(),overconfident.calibration_error()
+    assert errors[0]<.05 and errors[1]>.1
+    errors
+
+    ns = (100, 300, 1000, 3000, 10000)
+    noise = pd.Series({n: np.mean([sure(n, seed=i).calibration_error() for i in range(20)]) for n in ns}, name='mean ECE of a calibrated network').rename_axis('images')
+    assert noise.is_monotonic_decreasing and noise[100]>.06 and noise[10000]<.015
+    noise.round(3)
+
+
+def lesson_drawing_again():
+    e = Evaluation(*made_up(), CLASSES)
+    fast,rng = e.bootstrap(20, seed=3),np.random.default_rng(3)
+    def slow():
+        i = np.concatenate([o[rng.integers(len(o), size=len(o))] for o in (np.flatnonzero(e.targs==i) for i in range(4))])
+        assert torch.equal(e.targs[i].bincount(), e.targs.bincount())
+        return f1_score(e.targs[i], e.preds[i], average='macro'),Evaluation(e.probs[i], e.targs[i], CLASSES).calibration_error()
+    np.testing.assert_allclose(fast[['macro_f1','ece']], [slow() for _ in range(20)], rtol=0, atol=1e-9)
+    assert fast.macro_f1.nunique()>15
+    fast.head(3)
+
+    e = sure(300)
+    draws = e.bootstrap()
+    others = pd.Series([sure(300, seed=i).calibration_error() for i in range(1, 60)]) # other images, whose labels are drawn anew
+    assert draws.ece.mean()>e.calibration_error() and abs(draws.chance_ece.mean()/others.mean()-1)<.1
+    pd.DataFrame({'found': {'mean': e.calibration_error()}, 'drawn': draws.ece.describe(), 'by chance': draws.chance_ece.describe(), 'other images': others.describe()}).loc[['mean','std']].round(4)
+
+    def too_sure(by, n, rng):
+        "Answers right with a probability of confidence minus `by`"
+        conf,targs = rng.uniform(.6, 1, n),rng.integers(2, size=n)
+        preds = np.where(rng.random(n)<conf-by, targs, 1-targs)
+        return Evaluation(np.where(preds[:,None]==[0,1], conf[:,None], 1-conf[:,None]), targs, 'ab')
+    def coverage(by, repeats=80):
+        rng,hits = np.random.default_rng(0),[]
+        for i in range(repeats):
+            e = too_sure(by, 300, rng)
+            boot = e.bootstrap(60, seed=i)
+            hits.append([l<=by<=h for l,h in (boot.ece.quantile([.025,.975]), ece_interval(e.calibration_error(), boot))])
+        return np.mean(hits, 0)
+    table = pd.DataFrame({by: coverage(by) for by in (0,.02,.1)}, index=['percentile','as used here']).T.rename_axis('too sure by')
+    assert table.percentile[0]<.05 and (table['as used here']>.88).all()
+    table
+
+
+def lesson_the_report():
+    probs,targs = made_up()
+    e = Evaluation(probs, targs, CLASSES)
+    df,preds = e.report(),probs.argmax(1)
+    assert df.index.tolist()==['accuracy','balanced_accuracy','macro_f1','auroc','ece'] and (df.low<df.value).all() and (df.value<df.high).all()
+    np.testing.assert_allclose(df.value.iloc[:4], [accuracy_score(targs, preds), balanced_accuracy_score(targs, preds), f1_score(targs, preds, average='macro'),
+        np.mean([roc_auc_score(targs==i, probs[:,i]) for i in range(4)])], rtol=1e-12)
+    assert df.loc['accuracy', ['low','high']].tolist()==[e.low,e.high] and df.value['ece']==e.calibration_error()
+    np.testing.assert_allclose(df.loc['macro_f1', ['low','high']].tolist(), e.bootstrap().macro_f1.quantile([.025,.975]), rtol=1e-12)
+    assert e.report().equals(df) and not e.report(seed=1).equals(df)
+    df.round(3)
+
+    some = targs!=2
+    few = Evaluation(probs[some], targs[some], CLASSES)
+    df = few.report(100)
+    assert df.value.isna().tolist()==[False,True,True,True,False]==df.low.isna().tolist()==df.high.isna().tolist()
+    assert df.interval['auroc']=='undefined: no images of notumor' and df.interval['ece']=='bootstrap'
+    one = Evaluation(torch.ones(3, 1), [0,0,0], ['glioma']).report(10)
+    assert one.value['balanced_accuracy']==1 and one.interval['auroc']=='undefined: a single class'
+    df.round(3)
+
+    d = few.to_dict(100)
+    assert json.loads(json.dumps(d, allow_nan=False))==d and d['recall']['notumor'] is None and d['metrics']['auroc']['value'] is None
+    assert sum(map(sum, d['confusion']))==d['n']==some.sum() and d['interval'][0]<d['accuracy']<d['interval'][1]
+    assert d['metrics']['ece']['low']==few.report(100).low['ece'] and d['per_class']['glioma']['n']==few.confusion[0].sum()
+    dict(d['metrics']['accuracy']), d['metrics']['auroc']
+
+    probs,targs = made_up(50)
+    for names in (['00','01','02','03'], ['None','01','glioma','right']):
+        e = Evaluation(probs, targs, names, [f'{i:03}.png' for i in range(50)])
+        df = e.predictions()
+        with tempfile.TemporaryDirectory() as d:
+            df.to_csv(Path(d)/'predictions.csv', index=False)
+            back = Evaluation.from_predictions(Path(d)/'predictions.csv')
+        assert torch.equal(back.probs, e.probs) and torch.equal(back.targs, e.targs) and (back.classes,back.items)==(e.classes,e.items)
+    assert list(df)==['file','label','prediction','right','p_None','p_01','p_glioma','p_right'] and df.right.mean()==e.accuracy
+    assert Evaluation.from_predictions(Evaluation(probs, targs, CLASSES).predictions()).items is None
+    with expect_fail(ValueError, 'expected label and p_CLASS'): Evaluation.from_predictions(df[['file','label']])
+    with expect_fail(ValueError, "label 'glioma' has no column"): Evaluation.from_predictions(df.drop(columns='p_glioma'))
+    df.head(3)
+
+
+def lesson_two_networks_the_same_images():
+    def pair(both, only_a, only_b, neither):
+        "Two evaluations with these counts"
+        right = np.repeat([[1,1],[1,0],[0,1],[0,0]], (both,only_a,only_b,neither), axis=0)
+        return [Evaluation(np.eye(2)[1-o], np.zeros(len(o)), 'ab') for o in right.T]
+    airway,therapy = mcnemar(*pair(1, 1, 7, 12)),mcnemar(*pair(59, 6, 16, 80))
+    np.testing.assert_allclose(airway['p'], 2*(1+8)/2**8, rtol=1e-12)
+    np.testing.assert_allclose([therapy[o] for o in ('p','difference','low','high')], [.0525,-.0621,-.1195,-.0032], rtol=0, atol=5e-5)
+    assert [therapy[o] for o in ('both_right','only_a','only_b','both_wrong','n')]==[59,6,16,80,161]
+    swapped,same = mcnemar(*pair(59, 16, 6, 80)),mcnemar(*pair(40, 0, 0, 2))
+    np.testing.assert_allclose([swapped[o] for o in ('p','low','high')], [therapy[o] for o in ('p','high','low')]*np.array([1,-1,-1]))
+    assert same['p']==1 and same['low']<0<same['high'] and abs(same['low']+same['high'])<1e-12
+    pd.DataFrame([airway,therapy], index=['airway','therapy']).round(4)
+
+    rows = {'errors shared': mcnemar(*pair(255, 0, 12, 33)), 'errors of their own': mcnemar(*pair(227, 28, 40, 5))}
+    table = pd.DataFrame(rows.values(), rows)[['only_a','only_b','difference','low','high','p']]
+    singles = [proportion_interval(k, 300) for k in (255,267)]
+    assert np.allclose(table.difference, -.04) and table.p.iloc[0]<.001 and table.p.iloc[1]>.1 and singles[0][1]>singles[1][0]
+    table.round(4)
+
+    def with_errors(only_hdkd, gain=19, right=763, n=828): return mcnemar(*pair(right-only_hdkd, only_hdkd, only_hdkd-gain, n-right-only_hdkd+gain))
+    table = pd.DataFrame([with_errors(o) for o in (19, 30, 50, 70, 84)])[['only_a','only_b','both_wrong','difference','low','high','p']]
+    assert np.allclose(table.difference, 19/828) and table.p.is_monotonic_increasing and table.p.iloc[0]<1e-4 and table.p.iloc[-1]>.05
+    table.round(4)
+
+    np.testing.assert_allclose(holm([.01,.04,.03,.5]), [.04,.09,.09,.5], rtol=1e-12) # 4*.01, then 3*.03, 2*.04 < .09, 1*.5
+    rng,(probs,targs) = np.random.default_rng(1),made_up()
+    noisy = lambda s: tensor(probs.numpy()*np.exp(s*rng.normal(size=probs.shape))).float()
+    nets = {'network': probs, 'a little noise': noisy(.3), 'much noise': noisy(2.)}
+    df = compare_evaluations({k: Evaluation(v/v.sum(1, keepdim=True), targs, CLASSES) for k,v in nets.items()})
+    assert df.loc['network', ['difference','p','p_holm']].isna().all() and df.p['much noise']<.001 and df.p['a little noise']>.05
+    np.testing.assert_allclose(df.difference[1:], df.accuracy[1:]-df.accuracy.iloc[0], rtol=0, atol=1e-12)
+    assert df.p_holm['much noise']==2*df.p['much noise'] and df.p_holm['a little noise']==df.p['a little noise']
+    df.round(3)
+
+    probs,targs = made_up(40)
+    files = [f'{i}.png' for i in range(40)]
+    a,i = Evaluation(probs, targs, CLASSES, files),torch.randperm(40, generator=torch.Generator().manual_seed(0))
+    shuffled = Evaluation(probs[i].flip(1), targs[i], CLASSES, [files[o] for o in i])
+    assert mcnemar(a, shuffled)==mcnemar(a, Evaluation(probs.flip(1), targs, CLASSES)) and mcnemar(a, shuffled)['only_a']>0
+    with expect_fail(ValueError, '40 images against 39'): mcnemar(a, Evaluation(probs[1:], targs[1:], CLASSES))
+    with expect_fail(ValueError, 'the labels differ'): mcnemar(a, Evaluation(probs[i], targs[i], CLASSES))
+    with expect_fail(ValueError, 'lacks 0.png'): mcnemar(a, Evaluation(probs, targs, CLASSES, ['new.png']+files[1:]))
+    with expect_fail(ValueError, 'some more than once'): mcnemar(Evaluation(probs, targs, CLASSES, files[:-1]+['0.png']), a)
+    with expect_fail(ValueError, 'expected the same in the same order'): mcnemar(a, Evaluation(probs, targs, list(CLASSES)[::-1]))
+    with expect_fail(ValueError, "'other' is not among network"): compare_evaluations({'network': a}, 'other')
+    mcnemar(a, shuffled)
+
 
 def lesson_who_is_taken_for_whom():
     e = Evaluation(*made_up(), CLASSES)
@@ -113,6 +348,28 @@ def lesson_who_is_taken_for_whom():
     np.testing.assert_allclose(row, 100*e.confusion[2]/e.confusion[2].sum(), atol=.5)
     ax.get_title()
 
+
+def lesson_the_report_as_a_figure():
+    fig,axs = plt.subplots(1, 2, figsize=(9,4.2), layout='constrained')
+    pair_of = {'calibrated': sure(1000), 'overconfident': sure(1000, 2)}
+    for ax,(k,o) in zip(axs, pair_of.items()): plot_reliability(o, ax=ax, title=f'{k}: ECE {o.calibration_error():.3f}')
+    df = pair_of['overconfident'].reliability().query('n>0')
+    line = axs[1].containers[1][0]
+    np.testing.assert_allclose(line.get_xydata(), df[['confidence','accuracy']], rtol=1e-12)
+    assert ((line.get_ydata()<line.get_xdata())[df.n>20]).all() and np.isclose(sum(o.get_height() for o in axs[1].patches), 1)
+    axs[1].get_title()
+
+    names = ['melanocytic nevus','benign keratosis','melanoma','basal cell carcinoma','actinic keratosis','vascular lesion','dermatofibroma']
+    rng,targs = np.random.default_rng(0),np.repeat(range(7), list(ham_test.values()))
+    logits = 4*np.eye(7)[targs]+1.5*rng.normal(size=(828,7))+np.array([2,0,0,0,0,0,0])
+    skin = Evaluation(tensor(logits).softmax(1), targs, names)
+    fig = plot_report(skin)
+    labels = [o.get_text() for o in fig.axes[1].get_yticklabels()]
+    assert labels[0]=='melanocytic nevus (663)' and labels[-1]=='dermatofibroma (6)' and f'accuracy {skin.accuracy:.1%}' in fig.get_suptitle()
+    skin.report().round(3)
+
+
+def lesson_networks_side_by_side():
     def drawn(p, seed, n=200):
         "A network of known accuracy on a test set of its own"
         rng = np.random.default_rng(seed); targs = rng.integers(4, size=n)
@@ -137,6 +394,7 @@ def lesson_how_training_went():
     curves = dict(student=frame, HDKD=frame.assign(train_loss=[9.,7.,6.], ce_loss=[1.3,1.,.7], accuracy=[.5,.6,.7]))
     fig = plot_curves(curves, loss='ce_loss', title='Invented numbers')
     left,right = (ax.lines for ax in fig.axes)
+    assert [o.get_text() for o in fig.legends[0].get_texts()]==['student','HDKD'] and [o.get_ylabel() for o in fig.axes]==['ce loss','validation accuracy']
     assert [o.get_label() for o in left]==['HDKD'] and [o.get_label() for o in right]==['student','HDKD']
     assert left[0].get_ydata().tolist()==[1.3,1.,.7] and right[0].get_ydata().tolist()==[.4,.5,.6] and right[1].get_xdata().tolist()==[1,2,3]
     assert (left[0].get_color(),left[0].get_linestyle())==(right[1].get_color(),right[1].get_linestyle())
@@ -158,6 +416,10 @@ def lesson_what_goes_wrong():
     with expect_fail(ValueError, 'expected 0 to 3'): Evaluation(probs, targs+2, CLASSES)
     with expect_fail(ValueError, 'one class number for each of 10'): Evaluation(probs, targs[:5], CLASSES)
     with expect_fail(ValueError, 'no images'): Evaluation(probs[:0], targs[:0], CLASSES)
+    with expect_fail(ValueError, 'apply softmax'): Evaluation(probs*20, targs, CLASSES)
+    with expect_fail(ValueError, 'training diverged'): Evaluation(probs*float('nan'), targs, CLASSES)
+    with expect_fail(ValueError, '2 items for 10 images'): Evaluation(probs, targs, CLASSES, ['a','b'])
+    with expect_fail(ValueError, 'n_boot is 0'): Evaluation(probs, targs, CLASSES).report(n_boot=0)
     with expect_fail(ValueError, 'k=7 of n=5'): proportion_interval(7, 5)
     with expect_fail(ValueError, 'such as .95'): proportion_interval(3, 5, 95)
     try: evaluate(learn, dls.test_dl(files))
