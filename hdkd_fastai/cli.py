@@ -22,9 +22,11 @@ def run_command(
     module,func = name.split('.')
     try: return getattr(import_module(f'hdkd_fastai.{module}'), func)(**kwargs)
     except ValueError as e:
-        print(f'{Path(sys.argv[0]).name}: {e}', file=sys.stderr)
+        print(f"{Path(sys.argv[0]).name}: {str(e).partition(':'+chr(10))[2].strip() or e}", file=sys.stderr) # fastai puts a line before what a callback says
         sys.exit(2)
-    except KeyboardInterrupt: sys.exit(130)
+    except KeyboardInterrupt:
+        print(f'\n{Path(sys.argv[0]).name}: stopped', file=sys.stderr)
+        sys.exit(130)
 
 # %% ../nbs/18_cli.ipynb #6425543f
 @call_parse
@@ -78,7 +80,7 @@ def hdkd_train(
     split_seed:int=0, # Of the split
     skip_bad:bool=False, # Leave unreadable images out and count them
     out:Path='hdkd_run', # Folder for network, history and configuration
-    config:Path=None # config.yaml of an earlier run, to repeat it
+    config:Path=None # config.yaml of an earlier run, to repeat it; what is typed besides goes before it
 ):
     "Train one network; stopped and called again, it goes on where it was"
     args = {k:v for k,v in locals().items() if k!='config'}

@@ -102,6 +102,7 @@ def clean_table(
     if 'valid' in parts: valid = valid[~valid.group.isin(train.group)]
     else: train,valid = _carve_copies(train, valid_pct, seed)
     df = pd.concat([train.assign(split='train'), valid.assign(split='valid'), test.assign(split='test')], ignore_index=True)
+    if 'test' in parts and not len(test): raise ValueError(f"every test image of {path} has a copy in train or valid, so no clean test part is left; use split='published', or collect other test images")
     for k in ('valid','test'):
         if lost := sorted({*train.label}-{*df.label[df.split==k]}) if k in parts else []:
             warnings.warn(f"every {k} image of {', '.join(lost)} has a copy elsewhere and was left out", stacklevel=2)

@@ -219,9 +219,9 @@ def report(self:Evaluation,
 )->pd.DataFrame: # Index: metric; columns value, low, high, n, interval
     "The metrics with 95% intervals and how these were found; a metric that is undefined is nan, with the reason instead"
     m,pc,boot = self.metrics(),self.per_class(),self.bootstrap(n_boot, seed)
-    mean = lambda k: mean_interval(*(pc[k+o] for o in ('','_low','_high')))
-    rows = dict(accuracy=(self.low,self.high,'Wilson'), balanced_accuracy=(*mean('sensitivity'),'Wilson, mean of classes'),
-                macro_f1=(*np.quantile(boot.macro_f1, (.025,.975)),'bootstrap'), auroc=(*mean('auroc'),'Newcombe, mean of classes'),
+    balanced = mean_interval(pc.sensitivity, pc.sensitivity_low, pc.sensitivity_high)
+    rows = dict(accuracy=(self.low,self.high,'Wilson'), balanced_accuracy=(*balanced,'Wilson, mean of classes'),
+                macro_f1=(*np.quantile(boot.macro_f1, (.025,.975)),'bootstrap'), auroc=(pc.auroc_low.mean(),pc.auroc_high.mean(),'Newcombe, mean of limits'),
                 ece=(*ece_interval(m['ece'], boot),'bootstrap'))
     missing = ', '.join(pc.index[pc.n==0])
     why = f'undefined: no images of {missing}' if missing else 'undefined: a single class'

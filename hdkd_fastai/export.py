@@ -12,7 +12,7 @@ from .distill import *
 from .student import *
 from .teacher import *
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as safetensors_bytes
 
 # %% ../nbs/15_export.ipynb #76fb002e
 _kinds = dict(HDKDTeacher=HDKDTeacher, HDKDStudent=HDKDStudent)
@@ -31,7 +31,7 @@ def save_checkpoint(
     meta = dict(kind=kind, config=model.config, classes=list(classes), size=opener.size, mode=opener.mode, info=info)
     tensors = {k:v.detach().cpu().contiguous() for k,v in model.state_dict().items()}
     part = path.with_name(path.name+'.part')
-    save_file(tensors, part, metadata=dict(hdkd_fastai=json.dumps(meta)))
+    part.write_bytes(safetensors_bytes(tensors, metadata=dict(hdkd_fastai=json.dumps(meta)))) # `save_file` would make it readable for its owner only
     return part.rename(path)
 
 # %% ../nbs/15_export.ipynb #7b4b6966

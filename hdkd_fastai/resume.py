@@ -6,8 +6,8 @@
 __all__ = ['write_whole', 'Resume']
 
 # %% ../nbs/10a_resume.ipynb #c6adbad5
-import pickle
 from fastai.basics import *
+from fastai.callback.tracker import TrackerCallback
 from .distill import *
 
 # %% ../nbs/10a_resume.ipynb #bb03b94b
@@ -29,23 +29,28 @@ class Resume(Callback):
     order,run_valid = 70,False # after Recorder and schedulers, as fastai's SkipToEpoch
     def __init__(self,
         path:Path, # File to write and, if it is there, to continue from
-        seed:int=0 # Of shuffling, augmentation and whatever else is random in an epoch
-    ): self.path,self.seed,self.skip,self.trained = Path(path),seed,False,False
+        seed:int=0, # Of shuffling, augmentation and whatever else is random in an epoch
+        **same # Anything else that must be the same when the fit is continued: strings and numbers
+    ): self.path,self.seed,self.same,self.state = Path(path),seed,same,None
+    def before_fit(self): self.begun,self.training_epoch,self.skip = False,False,False
+    def __getstate__(self): return {**self.__dict__, 'state':None} # an exported learner holds the student alone
 
 # %% ../nbs/10a_resume.ipynb #deedb330
-def _plain(o): # tensors, lists and numbers that load without unpickling anything else
-    if isinstance(o, dict): return {k:_plain(v) for k,v in o.items()}
-    if isinstance(o, (list,tuple,L)): return [_plain(v) for v in o]
+def _plain(o, digits=None): # tensors, lists and numbers, which load without unpickling anything else
+    if isinstance(o, dict): return {k:_plain(v, digits) for k,v in o.items()}
+    if isinstance(o, (list,tuple,L,np.ndarray)): return [_plain(v, digits) for v in o]
     if isinstance(o, Tensor): return o.detach().as_subclass(Tensor)
-    return o.item() if isinstance(o, np.generic) else o
+    if isinstance(o, np.generic): o = o.item()
+    return round(o, digits) if digits and isinstance(o, float) else o
 
 @patch
 def _fit_settings(self:Resume):
-    hypers = {**self.opt.hypers[-1], **{k:[f(p) for p in (0.,.2,.5,.9)] for k,f in getattr(getattr(self.learn, 'param_scheduler', None), 'scheds', {}).items()}}
+    scheds = getattr(getattr(self.learn, 'param_scheduler', None), 'scheds', {})
+    hypers = {k: [h[k] for h in self.opt.hypers] for k in self.opt.hypers[-1]} | {k: [f(p) for p in (0.,.2,.5,.9)] for k,f in scheds.items()}
     return _plain(dict(epochs=self.n_epoch, batches=len(self.dls.train), seed=self.seed, network=type(unwrap_model(self.model)).__name__,
-                       columns=list(self.recorder.metric_names), **{f'hyper-parameter {k}':np.round(v, 12).tolist() for k,v in hypers.items()}))
+                       columns=list(self.recorder.metric_names), **self.same, **{f'hyper-parameter {k}':v for k,v in hypers.items()}), digits=12)
 
-# %% ../nbs/10a_resume.ipynb #46761068
+# %% ../nbs/10a_resume.ipynb #c6df3810
 @patch
 def state_dict(self:Resume)->dict: # Tensors, numbers, strings, lists and dictionaries
     "All that carries over to the next epoch"
@@ -58,12 +63,14 @@ def state_dict(self:Resume)->dict: # Tensors, numbers, strings, lists and dictio
 def load_state(self:Resume):
     "Read the file and check that it belongs to this fit; ValueError says what is wrong"
     try: state = torch.load(self.path, map_location=next(self.model.parameters()).device, weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as e:
+    except Exception as e: # a damaged file ends in errors of many kinds
         raise ValueError(f'{self.path} cannot be read ({type(e).__name__}), perhaps it was cut short; delete it to begin anew') from e
     ours,theirs = self.settings,state.get('settings', {}) if isinstance(state, dict) else {}
     if diff := [k for k in ours if ours[k]!=theirs.get(k)]:
         k = diff[0]
         raise ValueError(f'{self.path} belongs to another fit: its {k} is {theirs.get(k)}, here {ours[k]}; choose another file, or delete it to begin anew')
+    if odd := [type(o).__name__ for o in self.learn.cbs if isinstance(o, TrackerCallback)]:
+        raise ValueError(f'{odd[0]} keeps the best value so far in memory, so this fit cannot be continued with it; remove it, or delete {self.path} to begin anew')
     try: unwrap_model(self.model).load_state_dict(state['model'])
     except RuntimeError as e:
         raise ValueError(f'{self.path} holds a network of other layers or sizes; choose another file, or delete it to begin anew') from e
@@ -73,17 +80,25 @@ def load_state(self:Resume):
 
 # %% ../nbs/10a_resume.ipynb #03de0011
 @patch
+def _begin(self:Resume):
+    "Once in a fit: read the file, or make sure that it can be written"
+    self.begun,self.settings,self.done = True,self._fit_settings(),0
+    if self.path.exists():
+        self.state = self.load_state()
+        self.done = self.state['done']
+        print(f'{self.path}: {self.done} of {self.n_epoch} epochs were done before')
+    else:
+        try: self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as e: raise ValueError(f'cannot write {self.path} ({e.strerror}); choose another file') from e
+
+@patch
 def before_train(self:Resume):
-    "Read the file in the first epoch; pass over what was done; seed the rest"
-    if self.epoch==0:
-        self.settings,self.done = self._fit_settings(),0
-        if self.path.exists():
-            self.state = self.load_state()
-            self.done = self.state['done']
-            print(f'{self.path}: {self.done} of {self.n_epoch} epochs were done before')
-        else: self.path.parent.mkdir(parents=True, exist_ok=True)
-    self.trained,self.skip = True,self.epoch<self.done
+    "Read the file when training begins; pass over what was done; seed the rest"
+    if hasattr(self.learn, 'lr_finder'): return
+    if not self.begun: self._begin()
+    self.training_epoch,self.skip = True,self.epoch<self.done
     if self.skip: raise CancelTrainException
+    self.state = None
     set_seed(100_003*self.seed+self.epoch)
     self.dls.train.rng = random.Random(100_003*self.seed+self.epoch) # of the DataLoader's shuffling
 
@@ -105,5 +120,8 @@ def after_validate(self:Resume):
 
 @patch
 def after_epoch(self:Resume):
-    if self.trained and not self.skip and not rank_distrib(): write_whole(self.path, partial(torch.save, self.state_dict()))
-    self.trained,self.skip = False,False # `validate` and `get_preds` fire some of these events too
+    if self.training_epoch and not self.skip and not rank_distrib(): write_whole(self.path, partial(torch.save, self.state_dict()))
+    self.training_epoch,self.skip = False,False # `validate` and `get_preds` fire this event too
+
+@patch
+def after_fit(self:Resume): self.state = None

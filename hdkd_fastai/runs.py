@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['demo_phantoms', 'Images', 'balances', 'Run', 'load_images', 'subset_images', 'images_id', 'check_teacher',
-           'make_folder', 'checkpoint_of', 'ProgressLine', 'write_json', 'write_config', 'read_config', 'check_config',
-           'balance_rows', 'run_learner', 'save_figure', 'versions', 'describe', 'check_folder', 'write_run',
-           'train_run', 'repeat_run', 'load_run', 'evaluate_one', 'write_comparison', 'report_text', 'evaluate_runs',
-           'collect_runs']
+           'make_folder', 'checkpoint_of', 'ProgressLine', 'write_json', 'read_json', 'read_config', 'as_declared',
+           'check_config', 'balance_rows', 'run_learner', 'save_figure', 'versions', 'describe', 'find_run', 'file_id',
+           'write_run', 'train_run', 'repeat_run', 'load_run', 'evaluate_one', 'write_comparison', 'report_text',
+           'comparison_text', 'evaluate_runs', 'collect_runs']
 
 # %% ../nbs/17_runs.ipynb #8c360c50
-import hashlib,platform,sys,tempfile,torchvision,yaml
+import hashlib,platform,sys,tempfile,torchvision,warnings,yaml
 from collections import namedtuple
+from contextlib import suppress
 from types import SimpleNamespace as NS
 from fastai.vision.all import *
 from importlib.metadata import version
@@ -48,13 +49,19 @@ def load_images(
         good = open_all(df, opener, skip_bad)
     return Images(good, opener, len(df)-len(good))
 
-def subset_images(images, n, seed): return images._replace(table=dataset_subset(images.table, n, seed))
+def subset_images(
+    images:Images, # From `load_images`
+    n:int=None, # Training images per class; None: all
+    seed:int=0 # For the random choice
+)->Images: # With `n` training rows per class
+    "`dataset_subset` of the table; the opened images stay"
+    return images._replace(table=dataset_subset(images.table, n, seed))
 
 def images_id(
     df:pd.DataFrame # Table with `file`, `label` and `split`
 )->str: # 16 hexadecimal digits
-    "Fingerprint of file names, labels and parts, wherever the folder lies"
-    rows = sorted('/'.join(Path(f).parts[-3:])+f' {l} {s}' for f,l,s in zip(df.file, df.label, df.split))
+    "Fingerprint of file names, labels and parts, wherever the folder lies and whatever its name"
+    rows = sorted('/'.join(Path(f).parts[-2:])+f' {l} {s}' for f,l,s in zip(df.file, df.label, df.split))
     return hashlib.sha256('\n'.join(rows).encode()).hexdigest()[:16]
 
 # %% ../nbs/17_runs.ipynb #04bdd6b7
@@ -83,11 +90,11 @@ def make_folder(
 def checkpoint_of(
     path:Path # Folder of a run, or a checkpoint
 )->Path: # The checkpoint
-    "`model.safetensors` of a run's folder; ValueError if the run is not finished"
+    "`model.safetensors` of a run's folder; ValueError if the run is not finished, which `run.json` tells"
     path = Path(path)
     if not path.is_dir(): return path
-    if not (path/'model.safetensors').is_file():
-        raise ValueError(f"{path} holds no finished run (model.safetensors is missing){'; finish it first with the same command' if (path/'last.ckpt').exists() else ''}")
+    if not (path/'run.json').is_file():
+        raise ValueError(f"{path} holds no finished run (run.json is missing){'; finish it first with the same command' if (path/'config.yaml').exists() else ''}")
     return path/'model.safetensors'
 
 # %% ../nbs/17_runs.ipynb #999ab891
@@ -109,28 +116,62 @@ class ProgressLine(Callback):
         self.valid += f'  {time.time()-self.start:.0f} s'
         self.show(1., '\n')
 
-# %% ../nbs/17_runs.ipynb #15030b2a
-def write_json(path, o): write_whole(path, lambda f: f.write(json.dumps(o, indent=1, allow_nan=False).encode()))
-def write_config(path, config): write_whole(path, lambda f: f.write(yaml.safe_dump(config, sort_keys=False).encode()))
+# %% ../nbs/17_runs.ipynb #1599ce59
+def write_json(
+    path:Path, # File to write
+    o # Dictionaries, lists, strings and finite numbers
+):
+    "Write JSON, whole or not at all"
+    write_whole(path, lambda f: f.write(json.dumps(o, indent=1, allow_nan=False).encode()))
 
+def read_json(
+    path:Path # File that a run wrote
+):
+    "Read JSON; ValueError names the file if that fails"
+    try: return json.loads(Path(path).read_text())
+    except (OSError,ValueError) as e: raise ValueError(f'{path} cannot be read ({type(e).__name__}); it is not as a run wrote it') from e
+
+# %% ../nbs/17_runs.ipynb #15030b2a
 def read_config(
     path:Path # File that a run wrote, or one like it
 )->dict: # Arguments for `train_run`
-    "Read a run's configuration; ValueError names what `train_run` does not know"
+    "Read a run's configuration, with `train_run`'s defaults for what it leaves out; ValueError names what `train_run` does not know"
     path = Path(path)/'config.yaml' if Path(path).is_dir() else Path(path)
     try: config = yaml.safe_load(path.read_text())
     except (OSError,yaml.YAMLError,UnicodeDecodeError) as e:
         raise ValueError(f'{path} cannot be read as YAML ({type(e).__name__}); expected the config.yaml of a run') from e
-    known = [k for k in inspect.signature(train_run).parameters if k!='out']
+    known = {k:p.default for k,p in inspect.signature(train_run).parameters.items() if k!='out'}
     if not isinstance(config, dict): raise ValueError(f'{path} holds no names and values; expected the config.yaml of a run')
     if odd := [k for k in config if k not in known]: raise ValueError(f"{path} has unknown names: {', '.join(map(str, odd))}; expected {', '.join(known)}")
-    return config
+    return {**known, **config}
+
+# %% ../nbs/17_runs.ipynb #b818b24b
+def as_declared(
+    name:str, # Argument of `train_run`
+    value, # As found
+    kind, # The type it is declared with
+    default # Its default
+):
+    "`value` as `kind`; ValueError if it is something else"
+    number = isinstance(value, (int,float,np.number)) and not isinstance(value, bool)
+    if value is None and default is None: return None
+    if kind is Path and isinstance(value, (str,Path)): return str(Path(value).expanduser().resolve())
+    if kind is int and number and value==math.floor(value): return int(value)
+    if kind is float and (number or isinstance(value, str)):
+        with suppress(ValueError): return float(value)
+    if kind in (bool,str) and isinstance(value, kind): return value
+    what = {int:'a whole number', float:'a number', bool:'true or false', str:'a name', Path:'a path'}[kind]
+    raise ValueError(f'{name} is {value!r}; expected {what}')
 
 # %% ../nbs/17_runs.ipynb #e82549ad
 balances = 'none','weights','oversample','smote'
 
-def check_config(config):
+def check_config(
+    config:dict # Arguments of `train_run`, except `out`
+)->dict: # The same, each of its declared type, paths in full
     "ValueError for a value that no run can have"
+    params = inspect.signature(train_run).parameters
+    config = {k: as_declared(k, v, params[k].annotation, params[k].default) for k,v in config.items()}
     c = NS(**config)
     for what,value,known in (('network', c.network, ('teacher','student','hdkd')), ('model', c.model, model_families), ('recipe', c.recipe, recipes),
                              ('tfms', c.tfms, (None,*tfm_lists)), ('balance', c.balance, balances)):
@@ -139,12 +180,21 @@ def check_config(config):
         if config[k] is not None and config[k]<1: raise ValueError(f'{k} is {config[k]}; it must be at least 1')
     for k in ('seed','split_seed'):
         if config[k]<0: raise ValueError(f'{k} is {config[k]}; it must not be negative')
+    if c.lr is not None and not 0<c.lr<math.inf: raise ValueError(f'lr is {c.lr}; it must be above 0')
+    if c.recipe=='paper' and c.network!='teacher' and c.epochs is not None and c.epochs<6:
+        raise ValueError(f"epochs is {c.epochs}; the paper's recipe for students warms up for five, so give it more, or use recipe 'one_cycle'")
     if (c.network=='hdkd')!=(c.teacher is not None):
         raise ValueError("network 'hdkd' needs a teacher: train one with network='teacher' and name its folder" if c.network=='hdkd' else
                          f"a teacher was given, but network is {c.network!r}; use network='hdkd', or leave the teacher out")
+    return config
 
 # %% ../nbs/17_runs.ipynb #13d22ec0
-def balance_rows(df, opener, balance, seed):
+def balance_rows(
+    df:pd.DataFrame, # Table of images
+    opener:OpenImage, # How they are opened
+    balance:str, # One of `balances`
+    seed:int # For the random choice
+)->pd.DataFrame: # With more training rows, or as it was
     "The table with its training rows balanced, by repetition or by SMOTE"
     if balance=='oversample': return oversample(df, seed=seed)
     return smote(df, opener, seed=seed) if balance=='smote' else df
@@ -169,7 +219,10 @@ def run_learner(
     return learn
 
 # %% ../nbs/17_runs.ipynb #991bf3df
-def save_figure(fig, path):
+def save_figure(
+    fig:plt.Figure, # Figure to write
+    path:Path # PNG file
+):
     "Write a figure and close it"
     fig.savefig(path, dpi=120, bbox_inches='tight')
     plt.close(fig)
@@ -188,20 +241,27 @@ def describe(
     "Numbers of images, classes, mode and size"
     df,opener,left_out = images
     n = df.split.value_counts()
-    return (f"{'Phantoms' if data is None else data}: {n.train} training, {n.valid} validation and {n.test} test images in {df.label.nunique()} classes, "
+    return (f"{'Phantoms' if data is None else data}: {n.get('train', 0)} training, {n.get('valid', 0)} validation and {n.get('test', 0)} test images in {df.label.nunique()} classes, "
             f"{'greyscale' if opener.mode=='L' else 'colour'}, {opener.size}x{opener.size}" + (f'; {left_out} unreadable left out' if left_out else ''))
 
 # %% ../nbs/17_runs.ipynb #a60149c5
-def check_folder(
+def find_run(
     out:Path, # Folder of the run
     config:dict # Its arguments
-)->dict: # What run.json holds, or None if there is no finished run
+)->dict: # What run.json holds, or None if the run is new or not finished
     "Find out whether `out` is new, begun or finished; ValueError if it holds another run"
-    if (out/'config.yaml').exists():
-        there = read_config(out)
-        if diff := [k for k in config if config[k]!=there.get(k)]:
-            raise ValueError(f"{out} holds another run: its {diff[0]} is {there.get(diff[0])}, here {config[diff[0]]}; choose another folder with out")
-    if (out/'run.json').exists(): return json.loads((out/'run.json').read_text())
+    begun,finished = ((out/o).exists() for o in ('last.ckpt','run.json'))
+    if not (begun or finished): return
+    there = read_config(out)
+    if diff := [k for k in config if config[k]!=there[k]]:
+        raise ValueError(f"{out} holds another run: its {diff[0]} is {there[diff[0]]}, here {config[diff[0]]}; choose another folder with out")
+    return read_json(out/'run.json') if finished else None
+
+def file_id(
+    path:Path # File
+)->str: # 16 hexadecimal digits
+    "Fingerprint of a file's content"
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 # %% ../nbs/17_runs.ipynb #1cf3e02b
 def write_run(
@@ -218,7 +278,7 @@ def write_run(
     history.to_csv(out/'history.csv', index=False)
     save_figure(plot_curves({res['config']['network']:history}, loss='valid_loss', title='Cross-entropy and accuracy on the validation images'), out/'curves.png')
     shape = (1 if images.opener.mode=='L' else 3, images.opener.size, images.opener.size)
-    res = {**res, 'images': pd.crosstab(images.table.split, images.table.label).to_dict('index'), 'images_id': images_id(images.table), 'left_out': images.left_out,
+    res = {**res, 'images': pd.crosstab(images.table.split, images.table.label).to_dict('index'), 'left_out': images.left_out,
            'parameters': count_params(m), 'macs': count_macs(m, shape), 'valid': ev.to_dict(), 'versions': versions()}
     write_json(out/'run.json', res)
     (out/'last.ckpt').unlink(missing_ok=True)
@@ -251,29 +311,39 @@ def train_run(
     out:Path='hdkd_run' # Folder for the results
 )->dict: # What run.json holds
     "Train one network and leave a folder that can repeat it; ValueError, before any training, says what is wrong"
-    config = {k:str(Path(v).resolve()) if k in ('data','teacher') and v is not None else v for k,v in locals().items() if k!='out'}
-    check_config(config)
-    out,start = Path(out),time.time()
-    if res := check_folder(out, config): print(f'{out} holds this run already: {Path(out)/"run.json"}'); return res
-    images = subset_images(load_images(data, split, size, split_seed, skip_bad), n, seed)
-    classes = sorted(images.table.label.unique())
-    learn = run_learner(config, images, load_checkpoint(checkpoint_of(teacher), classes=classes) if teacher else None)
-    make_folder(out); write_config(out/'config.yaml', config)
+    config = check_config({k:v for k,v in locals().items() if k!='out'})
+    c,out,start = NS(**config),Path(out).expanduser(),time.time()
+    if c.data and Path(c.data) in out.resolve().parents: raise ValueError(f'{out} lies in the folder of the images; choose a place outside with out')
+    if res := find_run(out, config): print(f'{out} holds this run already'); return res
+    images = subset_images(load_images(c.data, c.split, c.size, c.split_seed, c.skip_bad), c.n, c.seed)
+    given = checkpoint_of(c.teacher) if c.teacher else None
+    learn = run_learner(config, images, given and load_checkpoint(given, classes=sorted(images.table.label.unique())))
+    ids = dict(images_id=images_id(images.table), teacher_id=file_id(given) if given else None)
+    make_folder(out)
+    write_whole(out/'config.yaml', lambda f: f.write(yaml.safe_dump(config, sort_keys=False).encode()))
     print(describe(images, data))
-    with learn.no_bar(), learn.no_logging():
-        learn.fit_recipe(recipe, epochs, lr, cbs=[ProgressLine(network), Resume(out/'last.ckpt', seed)])
+    with learn.no_bar(), learn.no_logging(): learn.fit_recipe(c.recipe, c.epochs, c.lr, cbs=[ProgressLine(network), Resume(out/'last.ckpt', c.seed, **ids)])
     ev = evaluate(learn)
     print(f'validation: {ev}; {out}{os.sep} holds network, history and configuration')
-    return write_run(out, learn, images, ev, dict(config=config, seconds=round(time.time()-start)))
+    return write_run(out, learn, images, ev, dict(config=config, **ids, seconds=round(time.time()-start)))
 
-# %% ../nbs/17_runs.ipynb #ef33a11d
+# %% ../nbs/17_runs.ipynb #88757870
 def repeat_run(
     config:Path, # File that a run wrote, or the folder of that run
     out:Path='hdkd_run', # Folder for the results
     **changes # Arguments of `train_run` that are to differ
 )->dict: # What run.json holds
-    "Train again as a configuration says; ValueError if it cannot be read"
-    return train_run(**{**read_config(config), **changes}, out=out)
+    "Train again as a configuration says; ValueError if it cannot be read, or the teacher is no longer the same; a warning if the images are not"
+    args,before = {**read_config(config), **changes},(Path(config) if Path(config).is_dir() else Path(config).parent)/'run.json'
+    if args['network']!='hdkd' and 'teacher' not in changes: args['teacher'] = None
+    first_time = read_json(before) if before.is_file() else {}
+    known = first_time.get('teacher_id') if 'teacher' not in changes else None
+    if known and args['teacher'] and file_id(checkpoint_of(args['teacher']))!=known:
+        raise ValueError(f"the teacher in {args['teacher']} is not the one of the first run; put that one back, or name the new one as a change")
+    res = train_run(**args, out=out)
+    if first_time and not {'n','seed','split','split_seed','data'}&{*changes} and res['images_id']!=first_time['images_id']:
+        warnings.warn(f"the images in {args['data']} are not those of the first run, so the result is another one")
+    return res
 
 # %% ../nbs/17_runs.ipynb #3abd4264
 Run = namedtuple('Run', 'name path config images learn')
@@ -287,7 +357,7 @@ def load_run(
     path = Path(path)
     if not path.is_dir(): raise ValueError(f'{path} is not a folder; expected that of a run of train_run (hdkd_train)')
     model,config = load_checkpoint(checkpoint_of(path)),read_config(path)
-    c,res = NS(**config),json.loads((path/'run.json').read_text())
+    c,res = NS(**config),read_json(path/'run.json')
     key,opened = (data or c.data, c.split, c.size, c.split_seed, c.skip_bad),{} if opened is None else opened
     if key not in opened: opened[key] = load_images(*key)
     images = subset_images(opened[key], c.n, c.seed)
@@ -339,6 +409,16 @@ def report_text(
     classes = pd.DataFrame({'n':pc.n, **{k: [show(*o) for o in pc[[k, f'{k}_low', f'{k}_high']].to_numpy()] for k in ('sensitivity','specificity','auroc')}})
     return f'{metrics.to_string()}\n\n{classes.to_string()}'
 
+# %% ../nbs/17_runs.ipynb #bb7cb4a8
+def comparison_text(
+    table:pd.DataFrame # From `compare_evaluations`
+)->str: # A table
+    "Metrics and differences in percent and points, p values with two digits"
+    pct = table[['accuracy','balanced_accuracy','macro_f1','auroc','ece']].map('{:.1%}'.format)
+    diff = [f'{100*d:+.1f} [{100*a:+.1f}, {100*b:+.1f}]' if d==d else '' for d,a,b in table[['difference','low','high']].to_numpy()]
+    ps = table[['p','p_holm']].map(lambda p: '' if p!=p else f'{p:.2g}' if p>=.001 else '<0.001')
+    return pct.assign(difference=diff).join(ps).to_string()
+
 # %% ../nbs/17_runs.ipynb #a8e280ff
 def evaluate_runs(
     runs, # Folder of a run, or several; the others are compared with the first
@@ -351,13 +431,15 @@ def evaluate_runs(
     opened = {}
     runs = [load_run(o, data, opened) for o in ([runs] if isinstance(runs, (str,Path)) else runs)]
     if not runs: raise ValueError('no runs to evaluate; name at least one folder that train_run (hdkd_train) wrote')
+    tests = {images_id(o.images.table[o.images.table.split==on]) for o in runs}
+    if len(tests)>1: raise ValueError(f"{', '.join(str(o.path) for o in runs)} have different {on} images (another set, split or split_seed); evaluate them separately")
     if len({o.name for o in runs})<len(runs): runs = [o._replace(name=str(o.path)) for o in runs]
     out = runs[-1].path if out is None else Path(out)
     make_folder(out)
     evs = {o.name: evaluate_one(o, on) for o in runs}
     for k,e in evs.items(): print(f'{k}, {e.n} {on} images\n\n{report_text(e)}\n')
     table = write_comparison(runs, evs, on, out)
-    if len(runs)>1: print(f'Compared with {runs[0].name}\n{table.round(3).to_string(na_rep="")}\n')
+    if len(runs)>1: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(table)}\n')
     print(f"Reports and predictions in {', '.join(str(o.path) for o in runs)}; comparison and activation maps in {out}")
     return evs
 
@@ -367,7 +449,7 @@ def collect_runs(
 )->dict: # Path of each finished run below `folder` to what its run.json and, if it was evaluated, its test.json hold
     "Gather finished runs as numbers and settings"
     def one(f):
-        res,test = json.loads(f.read_text()),f.with_name('test.json')
+        res,test = read_json(f),f.with_name('test.json')
         names = {k:Path(res['config'][k]).name for k in ('data','teacher') if res['config'][k]}
-        return {**res, 'config':{**res['config'], **names}, 'test': json.loads(test.read_text()) if test.exists() else None}
+        return {**res, 'config':{**res['config'], **names}, 'test': read_json(test) if test.exists() else None}
     return {str(f.parent.relative_to(folder)): one(f) for f in sorted(Path(folder).rglob('run.json'))}

@@ -189,6 +189,22 @@ def lesson_means_over_classes():
     assert (table.Newcombe>.92).all() and (table.bootstrap<.91).all()
     table.round(3)
 
+    rng = np.random.default_rng(0)
+    def coverage(n, repeats=400):
+        "Part of made-up test sets with `n` images a class whose interval for the mean AUROC contains the truth, and mean width: MOVER, mean of the limits"
+        C,N,t = len(n),sum(n),np.repeat(range(len(n)), n)
+        r = rankdata(tensor(np.eye(C)[t]+rng.normal(size=(repeats,N,C))).softmax(-1), axis=1)
+        a = np.stack([(r[:,t==i,i].sum(1)-m*(m+1)/2)/(m*(N-m)) for i,m in enumerate(n)], 1)
+        lim = np.array([[auroc_interval(x, m, N-m) for x,m in zip(o, n)] for o in a])
+        spans = np.stack([[mean_interval(o, *l.T) for o,l in zip(a, lim)], lim.mean(1)])
+        return [*((spans[...,0]<=a.mean())&(a.mean()<=spans[...,1])).mean(1),*np.diff(spans).mean((1,2))]
+    sets = {'30, 30': (30,30), '300, 30': (300,30), '3 x 50': (50,)*3, '4 x 40': (40,)*4, 'as HAM10000': tuple(ham_test.values())}
+    cols = ['MOVER','mean of limits','width of MOVER','width of mean of limits']
+    table = pd.DataFrame({k: coverage(n) for k,n in sets.items()}, index=cols).T.rename_axis('images')
+    assert (table.MOVER[:4]<.92).all() and (table['mean of limits']>.93).all() and (table['mean of limits'][2:]>.98).all()
+    assert np.allclose((table['width of mean of limits']/table['width of MOVER'])[:2], 2**.5, rtol=1e-3)
+    table.round(3)
+
 
 def lesson_is_90_sure_right_in_90():
     conf = tensor([.95,.95,.95,.55,.65], dtype=torch.double)
@@ -258,6 +274,16 @@ def lesson_the_report():
     assert df.loc['accuracy', ['low','high']].tolist()==[e.low,e.high] and df.value['ece']==e.calibration_error()
     np.testing.assert_allclose(df.loc['macro_f1', ['low','high']].tolist(), e.bootstrap().macro_f1.quantile([.025,.975]), rtol=1e-12)
     assert e.report().equals(df) and not e.report(seed=1).equals(df)
+    pc = e.per_class()
+    np.testing.assert_allclose(df.loc['balanced_accuracy', ['low','high']].tolist(), mean_interval(pc.sensitivity, pc.sensitivity_low, pc.sensitivity_high), rtol=1e-12)
+    np.testing.assert_allclose(df.loc['auroc', ['low','high']].tolist(), pc[['auroc_low','auroc_high']].mean(), rtol=1e-12)
+    df.round(3)
+
+    logits = np.eye(2)[np.repeat([0,1], 60)]+np.random.default_rng(0).normal(size=(120,2))
+    two = Evaluation(tensor(logits).softmax(1), np.repeat([0,1], 60), 'ab')
+    df = pd.concat([two.per_class()[['auroc','auroc_low','auroc_high']].set_axis(['value','low','high'], axis=1), two.report(100).loc[['auroc'],['value','low','high']]])
+    np.testing.assert_allclose(df.iloc[:2], df.iloc[[2,2]], rtol=0, atol=1e-6)
+    assert df.high['auroc']-df.low['auroc']>1.4*np.diff(mean_interval(*df.iloc[:2].to_numpy().T))
     df.round(3)
 
     some = targs!=2

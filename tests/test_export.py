@@ -5,11 +5,12 @@ from hdkd_fastai.distill import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as safetensors_bytes
 from fastcore.test import expect_fail
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.train import *
 import pickle,tempfile
+from safetensors.torch import save_file
 from hdkd_fastai.export import *
 
 
