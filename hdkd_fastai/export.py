@@ -9,6 +9,7 @@ __all__ = ['save_checkpoint', 'load_checkpoint', 'predict_images']
 from fastai.vision.all import *
 from .data import *
 from .distill import *
+from .resume import write_whole
 from .student import *
 from .teacher import *
 from safetensors import SafetensorError, safe_open
@@ -30,9 +31,9 @@ def save_checkpoint(
     if kind is None: raise ValueError(f"a {type(model).__name__} cannot be saved here; expected {' or '.join(_kinds)}")
     meta = dict(kind=kind, config=model.config, classes=list(classes), size=opener.size, mode=opener.mode, info=info)
     tensors = {k:v.detach().cpu().contiguous() for k,v in model.state_dict().items()}
-    part = path.with_name(path.name+'.part')
-    part.write_bytes(safetensors_bytes(tensors, metadata=dict(hdkd_fastai=json.dumps(meta)))) # `save_file` would make it readable for its owner only
-    return part.rename(path)
+    data = safetensors_bytes(tensors, metadata=dict(hdkd_fastai=json.dumps(meta))) # its `save_file` would make the file readable for its owner only
+    write_whole(path, lambda f: f.write(data))
+    return path
 
 # %% ../nbs/15_export.ipynb #7b4b6966
 def load_checkpoint(

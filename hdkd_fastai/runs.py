@@ -337,8 +337,8 @@ def repeat_run(
     args,before = {**read_config(config), **changes},(Path(config) if Path(config).is_dir() else Path(config).parent)/'run.json'
     if args['network']!='hdkd' and 'teacher' not in changes: args['teacher'] = None
     first_time = read_json(before) if before.is_file() else {}
-    known = first_time.get('teacher_id') if 'teacher' not in changes else None
-    if known and args['teacher'] and file_id(checkpoint_of(args['teacher']))!=known:
+    known = first_time.get('teacher_id') if args['teacher'] and 'teacher' not in changes else None
+    if known and (given := checkpoint_of(args['teacher'])).is_file() and file_id(given)!=known: # a missing one is for `train_run` to report
         raise ValueError(f"the teacher in {args['teacher']} is not the one of the first run; put that one back, or name the new one as a change")
     res = train_run(**args, out=out)
     if first_time and not {'n','seed','split','split_seed','data'}&{*changes} and res['images_id']!=first_time['images_id']:

@@ -2,6 +2,7 @@
 from fastai.vision.all import *
 from hdkd_fastai.data import *
 from hdkd_fastai.distill import *
+from hdkd_fastai.resume import write_whole
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
 from safetensors import SafetensorError, safe_open
