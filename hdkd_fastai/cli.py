@@ -71,7 +71,9 @@ def hdkd_train(
     lr:float=None, # Highest learning rate (default: the recipe's)
     bs:int=32, # Images in a batch
     tfms:str=None, # Augmentation: 'medical', 'official' or 'none' (default: the recipe's)
+    smoothing:float=None, # Label smoothing, 0 for none (default: the recipe's for students, none for teachers)
     balance:str='none', # 'none', 'weights', 'oversample' or 'smote'
+    smote_by:str='pixels', # Neighbours for 'smote' are found on 'pixels' or 'thumbnails' (32x32)
     alpha:float=.5, # Weight of the teacher's answers
     temperature:float=1., # Of both networks' answers
     feat_weight:float=10., # Weight of the features
@@ -94,9 +96,9 @@ def hdkd_evaluate(
     *runs:Path, # Folders that hdkd_train wrote; the others are compared with the first
     on:str='test', # 'test' or 'valid'
     data:Path=None, # Where the images are now (default: where they were)
-    out:Path=None # Folder for the comparison (default: the last run's)
+    out:Path=None # Folder for comparison and activation maps (default: the last run's)
 ):
-    "Judge trained networks on their test images: report, predictions, figures, comparison, activation maps"
+    "Judge trained networks on their test images: report, predictions, figures, activation maps; several: comparison"
     run_command('runs.evaluate_runs', runs=runs, on=on, data=data, out=out)
 
 # %% ../nbs/18_cli.ipynb #f41f72b3

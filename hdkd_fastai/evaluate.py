@@ -336,6 +336,8 @@ def plot_confusion(
     return ax
 
 # %% ../nbs/12_evaluate.ipynb #eb0e4358
+def _percent(v, _=None): return f'{round(100*v, 6)+0.:g}%' # as many digits as the tick has, so that no two look alike
+
 def plot_sensitivity(
     evaluation:Evaluation, # Result of `evaluate`
     ax:plt.Axes=None, # Where to draw; None: a new figure
@@ -410,7 +412,7 @@ def plot_comparison(
     several = any(len(o)>1 for o in evals.values())
     ax.set(yticks=range(len(evals)), yticklabels=list(evals), ylim=(len(evals)-.5,-.5), title=title,
            xlabel='accuracy' + (' (dot: one seed with its 95% interval; diamond and number: mean)' if several else ' with its 95% interval'))
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0)); ax.grid(axis='x', alpha=.3)
+    ax.xaxis.set_major_formatter(_percent); ax.grid(axis='x', alpha=.3)
     return ax
 
 # %% ../nbs/12_evaluate.ipynb #9e57d7a3
@@ -441,7 +443,7 @@ def plot_curves(
             if col in df: ax.plot(x, df[col], color=c, ls=ls, marker='o' if len(df)<=3 else '', lw=2, label=k)
         ax.set(xlabel='epoch', ylabel=full.get(col, col.replace('_', ' ')))
         ax.grid(alpha=.3); ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if col=='accuracy': ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        if col=='accuracy': ax.yaxis.set_major_formatter(_percent)
     lines = {o.get_label(): o for ax in axs for o in ax.lines}
     fig.legend([lines[k] for k in curves if k in lines], [k for k in curves if k in lines], loc='outside lower center', ncols=4)
     if title: fig.suptitle(title)

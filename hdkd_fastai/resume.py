@@ -86,7 +86,7 @@ def _begin(self:Resume):
     if self.path.exists():
         self.state = self.load_state()
         self.done = self.state['done']
-        print(f'{self.path}: {self.done} of {self.n_epoch} epochs were done before')
+        print(f"{self.path}: {self.done} of {self.n_epoch} epochs {'was' if self.done==1 else 'were'} done before")
     else:
         try: self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as e: raise ValueError(f'cannot write {self.path} ({e.strerror}); choose another file') from e

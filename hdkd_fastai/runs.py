@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['demo_phantoms', 'Images', 'balances', 'Run', 'load_images', 'subset_images', 'images_id', 'check_teacher',
            'make_folder', 'checkpoint_of', 'ProgressLine', 'write_json', 'read_json', 'read_config', 'as_declared',
-           'check_config', 'balance_rows', 'run_learner', 'save_figure', 'versions', 'describe', 'find_run', 'file_id',
-           'write_run', 'train_run', 'repeat_run', 'load_run', 'evaluate_one', 'write_comparison', 'report_text',
-           'comparison_text', 'evaluate_runs', 'collect_runs']
+           'check_config', 'balance_rows', 'run_loss', 'run_learner', 'save_figure', 'versions', 'describe', 'find_run',
+           'file_id', 'write_run', 'train_run', 'repeat_run', 'load_run', 'evaluate_one', 'write_comparison',
+           'write_maps', 'report_text', 'comparison_text', 'evaluate_runs', 'collect_runs']
 
 # %% ../nbs/17_runs.ipynb #8c360c50
 import hashlib,platform,sys,tempfile,torchvision,warnings,yaml
@@ -84,7 +84,7 @@ def make_folder(
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path): pass
-    except OSError as e: raise ValueError(f'cannot write into the folder {path} ({e.strerror}); choose another one with out') from e
+    except OSError as e: raise ValueError(f'cannot write into the folder {path} ({e.strerror}); choose another one (out)') from e
 
 # %% ../nbs/17_runs.ipynb #33700e05
 def checkpoint_of(
@@ -137,6 +137,7 @@ def read_config(
 )->dict: # Arguments for `train_run`
     "Read a run's configuration, with `train_run`'s defaults for what it leaves out; ValueError names what `train_run` does not know"
     path = Path(path)/'config.yaml' if Path(path).is_dir() else Path(path)
+    if not path.exists(): raise ValueError(f'{path} does not exist; expected the config.yaml that a run (hdkd_train) wrote, or its folder')
     try: config = yaml.safe_load(path.read_text())
     except (OSError,yaml.YAMLError,UnicodeDecodeError) as e:
         raise ValueError(f'{path} cannot be read as YAML ({type(e).__name__}); expected the config.yaml of a run') from e
@@ -174,18 +175,19 @@ def check_config(
     config = {k: as_declared(k, v, params[k].annotation, params[k].default) for k,v in config.items()}
     c = NS(**config)
     for what,value,known in (('network', c.network, ('teacher','student','hdkd')), ('model', c.model, model_families), ('recipe', c.recipe, recipes),
-                             ('tfms', c.tfms, (None,*tfm_lists)), ('balance', c.balance, balances)):
+                             ('tfms', c.tfms, (None,*tfm_lists)), ('balance', c.balance, balances), ('smote_by', c.smote_by, ('pixels','thumbnails'))):
         if value not in known: raise ValueError(f"{what} is {value!r}; expected {', '.join(map(str, known))}")
     for k in ('epochs','n','bs'):
         if config[k] is not None and config[k]<1: raise ValueError(f'{k} is {config[k]}; it must be at least 1')
     for k in ('seed','split_seed'):
         if config[k]<0: raise ValueError(f'{k} is {config[k]}; it must not be negative')
     if c.lr is not None and not 0<c.lr<math.inf: raise ValueError(f'lr is {c.lr}; it must be above 0')
+    if c.smoothing is not None and not 0<=c.smoothing<1: raise ValueError(f'smoothing is {c.smoothing}; it must be at least 0 and below 1, such as 0.1')
     if c.recipe=='paper' and c.network!='teacher' and c.epochs is not None and c.epochs<6:
         raise ValueError(f"epochs is {c.epochs}; the paper's recipe for students warms up for five, so give it more, or use recipe 'one_cycle'")
     if (c.network=='hdkd')!=(c.teacher is not None):
-        raise ValueError("network 'hdkd' needs a teacher: train one with network='teacher' and name its folder" if c.network=='hdkd' else
-                         f"a teacher was given, but network is {c.network!r}; use network='hdkd', or leave the teacher out")
+        raise ValueError("network 'hdkd' needs a teacher: train one (network 'teacher') and name its folder (teacher)" if c.network=='hdkd' else
+                         f"a teacher was given, but network is {c.network!r}; use network 'hdkd', or leave the teacher out")
     return config
 
 # %% ../nbs/17_runs.ipynb #13d22ec0
@@ -193,11 +195,22 @@ def balance_rows(
     df:pd.DataFrame, # Table of images
     opener:OpenImage, # How they are opened
     balance:str, # One of `balances`
-    seed:int # For the random choice
+    seed:int, # For the random choice
+    by:str='pixels' # SMOTE's neighbours, as in `smote`
 )->pd.DataFrame: # With more training rows, or as it was
     "The table with its training rows balanced, by repetition or by SMOTE"
     if balance=='oversample': return oversample(df, seed=seed)
-    return smote(df, opener, seed=seed) if balance=='smote' else df
+    return smote(df, opener, by, seed=seed) if balance=='smote' else df
+
+# %% ../nbs/17_runs.ipynb #ada8c6dd
+def run_loss(
+    config:dict, # Arguments of `train_run`
+    df:pd.DataFrame # Table of images, before balancing
+)->CrossEntropyLossFlat: # With label smoothing and class weights
+    "The loss of a run: `smoothing`, or the recipe's for students and none for teachers; class weights for balance 'weights'"
+    c = NS(**config)
+    smoothing = c.smoothing if c.smoothing is not None else 0. if c.network=='teacher' else recipes[c.recipe].smoothing
+    return CrossEntropyLossFlat(weight=class_weights(df) if c.balance=='weights' else None, label_smoothing=smoothing)
 
 # %% ../nbs/17_runs.ipynb #f58d7c52
 def run_learner(
@@ -208,10 +221,11 @@ def run_learner(
     "The learner of a run"
     c = NS(**config)
     set_seed(c.seed)
-    df = balance_rows(images.table, images.opener, c.balance, c.seed)
+    df = balance_rows(images.table, images.opener, c.balance, c.seed, c.smote_by)
     dls = image_dls(df, images.opener, bs=c.bs, batch_tfms=tfm_lists[c.tfms or recipes[c.recipe].tfms]())
-    kw = dict(model=c.model, model_kw=dict(block=c.block, stem_stride=c.stem_stride))
-    if c.balance=='weights': kw['loss_func'] = CrossEntropyLossFlat(weight=class_weights(images.table).to(dls.device))
+    loss = run_loss(config, images.table)
+    loss.to(dls.device)
+    kw = dict(model=c.model, model_kw=dict(block=c.block, stem_stride=c.stem_stride), loss_func=loss)
     if c.network!='hdkd': return (teacher_learner if c.network=='teacher' else student_learner)(dls, **kw)
     hdkd_kw = {k:config[k] for k in ('alpha','temperature','feat_weight','stage_power')}
     learn = hdkd_learner(dls, teacher, hdkd_kw=hdkd_kw, **kw)
@@ -254,7 +268,7 @@ def find_run(
     if not (begun or finished): return
     there = read_config(out)
     if diff := [k for k in config if config[k]!=there[k]]:
-        raise ValueError(f"{out} holds another run: its {diff[0]} is {there[diff[0]]}, here {config[diff[0]]}; choose another folder with out")
+        raise ValueError(f"{out} holds another run: its {diff[0]} is {there[diff[0]]}, here {config[diff[0]]}; choose another folder (out)")
     return read_json(out/'run.json') if finished else None
 
 def file_id(
@@ -276,7 +290,7 @@ def write_run(
     save_checkpoint(out/'model.safetensors', m, list(learn.dls.vocab), images.opener, accuracy=ev.accuracy, network=res['config']['network'])
     history = learning_curve(learn)
     history.to_csv(out/'history.csv', index=False)
-    save_figure(plot_curves({res['config']['network']:history}, loss='valid_loss', title='Cross-entropy and accuracy on the validation images'), out/'curves.png')
+    save_figure(plot_curves({res['config']['network']:history}, loss='valid_loss', title='Loss and accuracy on the validation images'), out/'curves.png')
     shape = (1 if images.opener.mode=='L' else 3, images.opener.size, images.opener.size)
     res = {**res, 'images': pd.crosstab(images.table.split, images.table.label).to_dict('index'), 'left_out': images.left_out,
            'parameters': count_params(m), 'macs': count_macs(m, shape), 'valid': ev.to_dict(), 'versions': versions()}
@@ -300,7 +314,9 @@ def train_run(
     lr:float=None, # Highest learning rate; None: the recipe's
     bs:int=32, # Images in a batch
     tfms:str=None, # Augmentation: 'medical', 'official' or 'none'; None: the recipe's
+    smoothing:float=None, # Label smoothing, 0 for none; None: the recipe's for students, none for teachers
     balance:str='none', # 'none', 'weights', 'oversample' or 'smote'
+    smote_by:str='pixels', # Neighbours for 'smote' are found on 'pixels' or 'thumbnails' (32x32)
     alpha:float=.5, # Weight of the teacher's answers, Eq. 6
     temperature:float=1., # Of both networks' answers, Eq. 6
     feat_weight:float=10., # Weight of the features, Eq. 8
@@ -313,7 +329,7 @@ def train_run(
     "Train one network and leave a folder that can repeat it; ValueError, before any training, says what is wrong"
     config = check_config({k:v for k,v in locals().items() if k!='out'})
     c,out,start = NS(**config),Path(out).expanduser(),time.time()
-    if c.data and Path(c.data) in out.resolve().parents: raise ValueError(f'{out} lies in the folder of the images; choose a place outside with out')
+    if c.data and Path(c.data) in out.resolve().parents: raise ValueError(f'{out} lies in the folder of the images; choose a place outside (out)')
     if res := find_run(out, config): print(f'{out} holds this run already'); return res
     images = subset_images(load_images(c.data, c.split, c.size, c.split_seed, c.skip_bad), c.n, c.seed)
     given = checkpoint_of(c.teacher) if c.teacher else None
@@ -339,7 +355,7 @@ def repeat_run(
     first_time = read_json(before) if before.is_file() else {}
     known = first_time.get('teacher_id') if args['teacher'] and 'teacher' not in changes else None
     if known and (given := checkpoint_of(args['teacher'])).is_file() and file_id(given)!=known: # a missing one is for `train_run` to report
-        raise ValueError(f"the teacher in {args['teacher']} is not the one of the first run; put that one back, or name the new one as a change")
+        raise ValueError(f"the teacher in {args['teacher']} is not the one of the first run; put that one back, or name the new one (teacher)")
     res = train_run(**args, out=out)
     if first_time and not {'n','seed','split','split_seed','data'}&{*changes} and res['images_id']!=first_time['images_id']:
         warnings.warn(f"the images in {args['data']} are not those of the first run, so the result is another one")
@@ -382,21 +398,28 @@ def evaluate_one(
 
 # %% ../nbs/17_runs.ipynb #b4262824
 def write_comparison(
-    runs:list, # From `load_run`
-    evs:dict, # Name of each to its `Evaluation`
+    evs:dict, # Name of each run to its `Evaluation`
     on:str, # 'test' or 'valid'
     out:Path # Folder
 )->pd.DataFrame: # From `compare_evaluations`
-    "Write the comparison of several runs, and their activation maps on one image of each class"
-    table,part = compare_evaluations(evs),runs[0].images.table
+    "Write the comparison of several runs"
+    table = compare_evaluations(evs)
     write_json(out/f'{on}_comparison.json', table.astype(object).where(table.notna(), None).to_dict('index'))
     save_figure(plot_comparison(evs, title=f'{first(evs.values()).n} {on} images').figure, out/f'{on}_comparison.png')
+    return table
+
+def write_maps(
+    runs:list, # From `load_run`
+    on:str, # 'test' or 'valid'
+    out:Path # Folder
+):
+    "Write the activation maps of all runs on one image of each class"
+    part = runs[0].images.table
     rows = part[part.split==on].groupby('label').sample(1, random_state=0)
     xb = runs[0].learn.dls.test_dl(rows).one_batch()[0]
     fig = plot_activation_maps({o.name:o.learn.model for o in runs}, xb, titles=list(rows.label), max_n=8)
     fig.suptitle('Where stage 3 is active, which is no evidence for a class')
     save_figure(fig, out/f'{on}_activation_maps.png')
-    return table
 
 # %% ../nbs/17_runs.ipynb #2a0ac292
 def report_text(
@@ -428,9 +451,11 @@ def evaluate_runs(
 )->dict: # Name of each run to its `Evaluation`
     "Judge finished runs on the same images, and compare them; ValueError says what is wrong"
     if on not in ('test','valid'): raise ValueError(f"on is {on!r}; expected 'test' or 'valid'")
-    opened = {}
-    runs = [load_run(o, data, opened) for o in ([runs] if isinstance(runs, (str,Path)) else runs)]
-    if not runs: raise ValueError('no runs to evaluate; name at least one folder that train_run (hdkd_train) wrote')
+    opened,paths = {},L(runs).map(Path)
+    if not paths: raise ValueError('no runs to evaluate; name at least one folder that train_run (hdkd_train) wrote')
+    for i,o in enumerate(paths):
+        if o.resolve() in paths[:i].map(Path.resolve): raise ValueError(f'{o} is given twice; name each run once')
+    runs = [load_run(o, data, opened) for o in paths]
     tests = {images_id(o.images.table[o.images.table.split==on]) for o in runs}
     if len(tests)>1: raise ValueError(f"{', '.join(str(o.path) for o in runs)} have different {on} images (another set, split or split_seed); evaluate them separately")
     if len({o.name for o in runs})<len(runs): runs = [o._replace(name=str(o.path)) for o in runs]
@@ -438,9 +463,9 @@ def evaluate_runs(
     make_folder(out)
     evs = {o.name: evaluate_one(o, on) for o in runs}
     for k,e in evs.items(): print(f'{k}, {e.n} {on} images\n\n{report_text(e)}\n')
-    table = write_comparison(runs, evs, on, out)
-    if len(runs)>1: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(table)}\n')
-    print(f"Reports and predictions in {', '.join(str(o.path) for o in runs)}; comparison and activation maps in {out}")
+    write_maps(runs, on, out)
+    if len(runs)>1: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(write_comparison(evs, on, out))}\n')
+    print(f"Reports and predictions in {', '.join(str(o.path) for o in runs)}; {'comparison and ' if len(runs)>1 else ''}activation maps in {out}")
     return evs
 
 # %% ../nbs/17_runs.ipynb #4a8d837b

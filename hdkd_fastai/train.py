@@ -141,9 +141,9 @@ def fit_paper_student(self:Learner,
 def _one_cycle(learn, n_epoch, lr=4e-3, cbs=None): learn.fit_one_cycle(n_epoch, lr, cbs=cbs)
 
 tfm_lists = dict(medical=medical_tfms, official=official_tfms, none=list)
-Recipe = namedtuple('Recipe', 'tfms epochs teacher student')
-recipes = dict(one_cycle=Recipe('medical', 40, _one_cycle, _one_cycle),
-               paper=Recipe('official', 200, Learner.fit_paper_teacher, Learner.fit_paper_student))
+Recipe = namedtuple('Recipe', 'tfms epochs teacher student smoothing') # smoothing: of students' labels; teachers have none
+recipes = dict(one_cycle=Recipe('medical', 40, _one_cycle, _one_cycle, .1),
+               paper=Recipe('official', 200, Learner.fit_paper_teacher, Learner.fit_paper_student, 0.))
 
 @patch
 def fit_recipe(self:Learner,
@@ -152,7 +152,7 @@ def fit_recipe(self:Learner,
     lr:float=None, # Highest learning rate; None: the recipe's
     cbs=None # Further callbacks for this fit
 ):
-    "Fit by a recipe, as a teacher if the model is an `HDKDTeacher`, else as a student; ValueError for an unknown recipe"
+    "Epochs, optimiser and schedule of a recipe, a teacher's for an `HDKDTeacher`, else a student's; augmentation and loss stay as they are; ValueError if unknown"
     if recipe not in recipes: raise ValueError(f"there is no recipe {recipe!r}; choose one of {', '.join(map(repr, recipes))}")
     r = recipes[recipe]
     fit = r.teacher if isinstance(unwrap_model(self.model), HDKDTeacher) else r.student

@@ -427,6 +427,11 @@ def lesson_how_training_went():
     assert right[0].get_color()!=right[1].get_color() and right[0].get_linestyle()!=right[1].get_linestyle()
     curves['HDKD']
 
+    fig = plot_curves(dict(student=frame.assign(accuracy=[.905,.912,.918])), title='A narrow range')
+    ticks = [o.get_text() for o in fig.axes[1].get_yticklabels()]
+    assert len(set(ticks))==len(ticks)>3 and '91%' in ticks
+    ticks
+
 
 def lesson_what_goes_wrong():
     dls = phantom_dls(n_train=5, n_test=2, size=32, bs=8)

@@ -75,14 +75,16 @@ def lesson_stopped_anywhere_the_same_end():
         whole = small_fit(Path(d)/'whole')
         n = len(whole.dls.train)
         ends = {}
-        for i in (1, n, n+1, 2*n+1):
-            small_fit(Path(d)/f'{i}', stop=i)
-            ends[i] = small_fit(Path(d)/f'{i}')
+        with redirect_stdout(io.StringIO()) as said:
+            for i in (1, n, n+1, 2*n+1):
+                small_fit(Path(d)/f'{i}', stop=i)
+                ends[i] = small_fit(Path(d)/f'{i}')
         other = small_fit(Path(d)/'other', seed=1)
     assert all(torch.equal(weights(o), weights(whole)) for o in ends.values())
     assert all(o.recorder.values==whole.recorder.values and o.recorder.lrs==whole.recorder.lrs and o.recorder.iters==whole.recorder.iters for o in ends.values())
     assert all(torch.equal(torch.stack([*o.recorder.losses]), torch.stack([*whole.recorder.losses])) for o in ends.values())
     assert not torch.equal(weights(other), weights(whole))
+    assert [o.split(': ')[1] for o in said.getvalue().splitlines()]==['1 of 3 epochs was done before']*2+['2 of 3 epochs were done before']
     pd.DataFrame({f'stopped before batch {i}': dict(zip(o.recorder.metric_names[1:], o.recorder.values[-1])) for i,o in ends.items()}|{'not stopped': dict(zip(whole.recorder.metric_names[1:], whole.recorder.values[-1]))}).T.round(4)
 
     with tempfile.TemporaryDirectory() as d:

@@ -64,6 +64,9 @@ def lesson_a_run_repeats_itself():
         train_run(network='student', split_seed=1, out=d/'split', **kw)
         with expect_fail(ValueError, 'have different valid images'): evaluate_runs([d/'a', d/'split'], on='valid')
         shutil.rmtree(d/'split')
+        alone = evaluate_runs(d/'b')
+        new = sorted({o.name for o in (d/'b').iterdir()}-{*files})
+        with expect_fail(ValueError, 'b/../b is given twice'): evaluate_runs([d/'a', d/'b', d/'b'/'..'/'b'])
         evs = evaluate_runs([d/'teacher', d/'a'])
         gathered = collect_runs(d)
         saved = Evaluation.from_predictions(d/'a'/'test_predictions.csv')
@@ -80,13 +83,14 @@ def lesson_a_run_repeats_itself():
         moved = evaluate_runs(d/'a', data=d/'moved')
         next((d/'moved'/'Testing'/'glioma').iterdir()).unlink()
         with expect_fail(ValueError, 'are not those that'): evaluate_runs(d/'a', data=d/'moved')
-    assert list(gathered)==['a','b','c','teacher'] and gathered['a']['test']['accuracy']==evs['a'].accuracy and gathered['b']['test'] is None
+    assert list(gathered)==['a','b','c','teacher'] and gathered['a']['test']['accuracy']==evs['a'].accuracy and gathered['c']['test'] is None
     assert gathered['a']['config']['teacher']=='teacher' and str(d) not in json.dumps(gathered)
     model = lambda b: b[8+int.from_bytes(b[:8], 'little'):] # the weights, after the header
     assert (edited['lr'], edited['epochs'], edited['bs'])==(.001, 1, 32) and type(edited['epochs']) is int
     assert nets['a']==nets['b'] and model(nets['a'])!=model(nets['c'])
     assert finished==first_time and again['valid']==first_time['valid'] and again['images']['train']==dict.fromkeys(CLASSES, 10)
-    assert files==['config.yaml','curves.png','history.csv','model.safetensors','run.json']
+    assert files==['config.yaml','curves.png','history.csv','model.safetensors','run.json'] and list(alone)==['b']
+    assert new==['test.json','test_activation_maps.png','test_predictions.csv','test_report.png']
     assert evs['a'].accuracy==saved.accuracy==moved['a'].accuracy and mcnemar(evs['a'], saved)['p']==1
     files
 
@@ -112,15 +116,32 @@ def lesson_a_run_repeats_itself():
 
 
 def lesson_balanced():
-    images = load_images(size=32, phantoms=dict(n_train=20, n_test=4))
+    images = load_images(size=64, phantoms=dict(n_train=20, n_test=4)) # at 32x32 thumbnails would be the pixels
     rows = images.table[(images.table.label!='glioma') | (images.table.split!='train') | (images.table.groupby('label').cumcount()<8)]
     counts = {o: balance_rows(rows, images.opener, o, 0).query("split=='train'").label.value_counts() for o in balances}
-    config = {k:p.default for k,p in inspect.signature(train_run).parameters.items()} | dict(network='student', size=32, epochs=1)
+    config = {k:p.default for k,p in inspect.signature(train_run).parameters.items()} | dict(network='student')
     learn = run_learner({**config, 'balance':'weights'}, images._replace(table=rows))
+    blends = lambda by: [o for o in run_learner({**config, 'balance':'smote', 'smote_by':by}, images._replace(table=rows)).dls.train_ds.items.file if isinstance(o, Blend)]
+    pixels,thumbnails = blends('pixels'),blends('thumbnails')
+    assert pixels==[o for o in smote(rows, images.opener).file if isinstance(o, Blend)]
+    assert thumbnails==[o for o in smote(rows, images.opener, 'thumbnails').file if isinstance(o, Blend)]!=pixels and len(pixels)==10
     assert counts['none']['glioma']==counts['weights']['glioma']==8 and counts['smote'].eq(18).all() and counts['oversample'].eq(18).all()
     w = learn.loss_func.func.weight.cpu()
     torch.testing.assert_close(w, torch.tensor([62/4/8, *[62/4/18]*3]), rtol=1e-6, atol=0)
+    assert learn.loss_func.func.label_smoothing==.1
     pd.DataFrame(counts)
+
+
+def lesson_smoothed():
+    images = load_images(size=32, phantoms=dict(n_train=6, n_test=2))
+    config = check_config({k:p.default for k,p in inspect.signature(train_run).parameters.items() if k!='out'} | dict(network='student'))
+    teacher = hdkd_teacher_tiny(4, n_in=1)
+    teacher.meta = dict(kind='HDKDTeacher', mode='L') # as `load_checkpoint` leaves it
+    smoothing = lambda **kw: run_learner(config|kw, images, teacher).loss_func.func.label_smoothing
+    got = {'student':smoothing(), 'hdkd':smoothing(network='hdkd'), 'teacher':smoothing(network='teacher'), 'student, paper':smoothing(recipe='paper'),
+           'student, 0':smoothing(smoothing=0.), 'student, paper, 0.2':smoothing(recipe='paper', smoothing=.2), 'teacher, 0.2':smoothing(network='teacher', smoothing=.2)}
+    assert list(got.values())==[.1, .1, 0, 0, 0, .2, .2]
+    pd.Series(got, name='label smoothing').to_frame()
 
 
 def lesson_refused_runs():
@@ -138,13 +159,16 @@ def lesson_refused_runs():
         save_checkpoint(d/'base.safetensors', hdkd_teacher(4, n_in=1), CLASSES, OpenImage(64, 'L'))
         save_checkpoint(d/'student.safetensors', hdkd_tiny(4, n_in=1), CLASSES, OpenImage(64, 'L'))
         (d/'bad.yaml').write_text('epoch: 3')
+        (d/'broken.yaml').write_text('epochs: [3')
         lines = [refused_run("network is 'cnn'; expected teacher, student, hdkd", network='cnn'),
                  refused_run("recipe is 'best'", recipe='best'),
                  refused_run("balance is 'all'", balance='all'),
+                 refused_run("smote_by is 'pixel'; expected pixels, thumbnails", smote_by='pixel'),
                  refused_run('epochs is 0', epochs=0),
                  refused_run('n is 2.5; expected a whole number', n=2.5),
                  refused_run("lr is 'fast'; expected a number", lr='fast'),
                  refused_run('lr is -1.0; it must be above 0', lr=-1),
+                 refused_run('smoothing is 1.0; it must be at least 0 and below 1', smoothing=1),
                  refused_run("skip_bad is 'no'; expected true or false", skip_bad='no'),
                  refused_run('warms up for five', recipe='paper', epochs=3),
                  refused_run('lies in the folder of the images', data=data, out=data/'Training'/'out'),
@@ -157,6 +181,7 @@ def lesson_refused_runs():
                  refused_run('has 9 training images', n=10, data=data),
                  refused_run('cannot write into the folder', out=d/'bad.yaml'/'x', data=data)]
         for msg,call in (('has unknown names: epoch', lambda: read_config(d/'bad.yaml')), ("on is 'train'", lambda: evaluate_runs(d, on='train')),
-                         ('holds no finished run', lambda: evaluate_runs(d)), ('cannot be read as YAML', lambda: read_config(d/'none.yaml'))):
+                         ('holds no finished run', lambda: evaluate_runs(d)), ('none.yaml does not exist', lambda: read_config(d/'none.yaml')),
+                         ('cannot be read as YAML', lambda: read_config(d/'broken.yaml'))):
             with expect_fail(ValueError, msg): call()
     print('\n'.join(lines).replace(str(d), '.'))

@@ -85,6 +85,18 @@ def lesson_the_student_s_recipe_in_the_paper():
     with expect_fail(ValueError, "there is no recipe 'best'; choose one of 'one_cycle', 'paper'"): hypers(student_learner, recipe='best')
     got
 
+    torch.manual_seed(0)
+    logits,y,s,w = torch.randn(16, 4),torch.randint(4, (16,)),.1,tensor([1.,2.,3.,4.])
+    loss = CrossEntropyLossFlat(label_smoothing=s)(logits, y)
+    logp = logits.log_softmax(1)
+    by_hand = (-(1-s)*logp[range(16),y] - s/4*logp.sum(1)).mean()
+    weighted = (-(1-s)*w[y]*logp[range(16),y] - s/4*(w*logp).sum(1)).sum()/w[y].sum()
+    torch.testing.assert_close(loss, TensorBase(by_hand), rtol=1e-6, atol=0)
+    torch.testing.assert_close(loss, LabelSmoothingCrossEntropyFlat(eps=s)(logits, y), rtol=1e-6, atol=0)
+    torch.testing.assert_close(CrossEntropyLossFlat(weight=w, label_smoothing=s)(logits, y), TensorBase(weighted), rtol=1e-6, atol=0)
+    assert {k:r.smoothing for k,r in recipes.items()}==dict(one_cycle=.1, paper=0.)
+    dict(smoothed=loss.item(), weighted=weighted.item(), plain=CrossEntropyLossFlat()(logits, y).item())
+
 
 def lesson_the_same_seed_gives_the_same_weights():
     def weights(seed):
