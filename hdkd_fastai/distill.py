@@ -62,7 +62,7 @@ class HDKDLast(Callback):
 class HDKDCallback(Callback):
     "Distil `teacher` into the learner's model by logits and stage features: Eq. 8 of HDKD (arXiv 2407.07516)"
     order,run_valid,_only_train_loop = -float('inf'),False,True
-    owner,end_hook,feats,kd,feat,n_images = None,None,None,None,None,0
+    owner,end_hook,asked,feature_loss,feats,kd,feat,n_images = None,None,None,None,None,None,None,0
     def __init__(self,
         teacher:nn.Module, # Trained teacher, or its `Learner`; moved to the learner's device, otherwise left as it is
         alpha:float=0.5, # α of Eq. 6, between 0 and 1: weight of the teacher's logits against the labels
@@ -107,7 +107,7 @@ def mean_loss(self:HDKDCallback,
 def clean_up(self:HDKDCallback):
     "Take hooks, features and columns out of student and learner"
     self.release()
-    self.feats,self.kd,self.feat = None,None,None
+    self.asked,self.feature_loss,self.feats,self.kd,self.feat = None,None,None,None,None
     self.learn.metrics = [o for o in self.learn.metrics if not any(o is c for c in self.columns)]
 
 @patch
@@ -138,6 +138,7 @@ def before_train(self:HDKDCallback):
     find_stages(self.model, self.student_stages, 'student')
     find_stages(self.teacher, self.teacher_stages, 'teacher')
     self.teacher.to(next(self.model.parameters()).device)
+    self.asked,self.feature_loss = unwrap_model(self.teacher),feature_distillation_loss # a compiled teacher that was traced before would skip the hooks
     self.sums,self.n_images,self.trained = torch.zeros(3),0,True
 
 # %% ../nbs/07_distill.ipynb #1656a62a
@@ -172,7 +173,7 @@ def after_pred(self:HDKDCallback):
     heads,feats,self.feats = tuplify(self.pred),self.feats,None
     self.learn.pred = heads[0]
     xb = self.xb if self.teacher_input is None else tuplify(self.teacher_input(*self.xb))
-    teacher = unwrap_model(self.teacher) # a compiled teacher that was traced before would skip the hooks
+    teacher = self.asked
     with evaluating(teacher), hook_outputs(find_stages(teacher, self.teacher_stages, 'teacher')) as hooks: logits = teacher(*xb)
     check_fired(feats, self.student_stages, 'student')
     check_fired(hooks.stored, self.teacher_stages, 'teacher')
@@ -181,7 +182,7 @@ def after_pred(self:HDKDCallback):
         raise ValueError(f'logits differ: student {tuple(heads[-1].shape)}, teacher {tuple(logits.shape)}; '
                          'both need the same classes in the same order')
     self.kd = logit_distillation_loss(heads[-1], logits, self.temperature, self.kd_reduction)
-    self.feat = feature_distillation_loss(feats, hooks.stored, self.stage_power)
+    self.feat = self.feature_loss(feats, hooks.stored, self.stage_power)
 
 # %% ../nbs/07_distill.ipynb #9e83c2ba
 def check_fired(
@@ -210,4 +211,4 @@ def after_loss(self:HDKDCallback):
 @patch
 def __getstate__(self:HDKDCallback):
     "Everything but the teacher and what belongs to a batch"
-    return {**self.__dict__, **dict.fromkeys(['teacher','stage_hooks','end_hook','two_headed','feats','kd','feat'])}
+    return {**self.__dict__, **dict.fromkeys(['teacher','asked','feature_loss','stage_hooks','end_hook','two_headed','feats','kd','feat'])}
