@@ -13,10 +13,6 @@ from fastai.vision.all import *
 from PIL import Image
 from scipy import ndimage,sparse,stats
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedKFold,cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
-from sklearn.tree import DecisionTreeClassifier
 from .data import checked_image,image_table
 
 # %% ../nbs/08a_audit.ipynb #d50819c4
@@ -298,6 +294,10 @@ def clean_test(
 @patch
 def properties(self:Audit)->pd.DataFrame: # Columns `values`, `accuracy`, `majority`, `gain`, `p`, `predicts`
     "How well each file property, by itself, predicts the class"
+    from sklearn.model_selection import StratifiedKFold,cross_val_predict # here, to keep the import of the package short
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+    from sklearn.tree import DecisionTreeClassifier
     o = self.readable.sort_values(['hash','label'])
     n,most = len(o),o.label.value_counts().max() if len(o) else 0
     folds = min(5, o.label.value_counts().min()) if n else 0

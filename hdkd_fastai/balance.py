@@ -5,14 +5,11 @@
 # %% auto #0
 __all__ = ['class_counts', 'plot_class_counts', 'class_weights', 'oversample', 'Blend', 'image_features', 'smote']
 
-# %% ../nbs/09_balance.ipynb #4122106b
+# %% ../nbs/09_balance.ipynb #c16a9727
 from dataclasses import dataclass
 from fastai.vision.all import *
-from imblearn.over_sampling import RandomOverSampler,SMOTE
-from imblearn.utils import check_sampling_strategy
 from PIL import Image
 from sklearn import config_context
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.class_weight import compute_class_weight
 from threadpoolctl import threadpool_limits
 from .data import *
@@ -57,6 +54,7 @@ def oversample(
     sampling_strategy='auto' # As in imbalanced-learn: 'auto' (all classes as large as the largest), or a dict of class to number
 )->pd.DataFrame: # `df`, then the repeated training rows
     "Repeat training rows of the smaller classes (imbalanced-learn's `RandomOverSampler`)"
+    from imblearn.over_sampling import RandomOverSampler # here, because it takes half a second
     train = df[df.split=='train']
     sampler = RandomOverSampler(random_state=seed, sampling_strategy=sampling_strategy)
     rows,_ = sampler.fit_resample(np.arange(len(train))[:,None], np.array(train.label))
@@ -122,6 +120,7 @@ class _Neighbors:
     def __init__(self, features, k): self.features,self.k = features,k
     def __sklearn_clone__(self): return self # SMOTE would copy the features' function, perhaps a network
     def fit(self, X):
+        from sklearn.neighbors import NearestNeighbors
         x = self.features(X[:,0].astype(int))
         chunk = int(np.clip(8e6/x.shape[1], 20, 256)) # images in a block
         with config_context(pairwise_dist_chunk_size=chunk), threadpool_limits(1):
@@ -129,14 +128,18 @@ class _Neighbors:
     def kneighbors(self, X, return_distance=False): return self.found
     kneighbors_graph = kneighbors # never called, but SMOTE wants it there
 
-class _Recipes(SMOTE):
+def _recipes(**kwargs):
     "SMOTE whose new samples are (row, neighbour's row, step) instead of the blend; `X` has three columns, the first holds row numbers"
-    def _generate_samples(self, X, nn_data, nn_num, rows, cols, steps, *args, **kwargs):
-        return np.c_[X[rows,0], nn_data[nn_num[rows,cols],0], steps]
+    from imblearn.over_sampling import SMOTE
+    class Recipes(SMOTE):
+        def _generate_samples(self, X, nn_data, nn_num, rows, cols, steps, *args, **kwargs):
+            return np.c_[X[rows,0], nn_data[nn_num[rows,cols],0], steps]
+    return Recipes(**kwargs)
 
 # %% ../nbs/09_balance.ipynb #aec29390
 def _check_neighbors(y, k_neighbors, sampling_strategy):
     "ValueError unless every class that gets new images has more than `k_neighbors`"
+    from imblearn.utils import check_sampling_strategy
     if k_neighbors<1: raise ValueError(f'k_neighbors is {k_neighbors}; expected at least 1')
     for c,new in check_sampling_strategy(sampling_strategy, y, 'over-sampling').items():
         n = (y==c).sum()
@@ -158,7 +161,7 @@ def smote(
     files,y,i = list(train.file),np.array(train.label),np.arange(len(train))
     _check_neighbors(y, k_neighbors, sampling_strategy)
     near = _Neighbors(lambda rows: image_features([files[o] for o in rows], opener, by), k_neighbors)
-    sampler = _Recipes(random_state=seed, k_neighbors=near, sampling_strategy=sampling_strategy)
+    sampler = _recipes(random_state=seed, k_neighbors=near, sampling_strategy=sampling_strategy)
     plan = sampler.fit_resample(np.c_[i,i,i].astype(float), y)[0][len(train):]
     blends = [Blend(files[int(a)], files[int(b)], float(u)) for a,b,u in plan]
     return pd.concat([df, train.iloc[plan[:,0].astype(int)].assign(file=blends)], ignore_index=True)

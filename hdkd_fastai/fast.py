@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['worth_compiling', 'fold_batchnorm', 'has_bfloat16', 'compile_error', 'Replaced', 'compile_regions', 'compiled',
-           'FastCallback', 'same_weights']
+           'FastCallback', 'same_weights', 'without_levers']
 
 # %% ../nbs/11_fast.ipynb #ac89f9bf
 from contextlib import contextmanager
@@ -84,7 +84,8 @@ def compiled(
     f # Function or bound method
 )->Callable:
     "`torch.compile` for fixed shapes, with a memory of its own for how often it was compiled"
-    return torch.compile(f, dynamic=False, isolate_recompiles=True)
+    own = {'isolate_recompiles':True} if 'isolate_recompiles' in inspect.signature(torch.compile).parameters else {} # newer versions of PyTorch have it; older ones share one count
+    return torch.compile(f, dynamic=False, **own)
 
 # %% ../nbs/11_fast.ipynb #2051f9bb
 class FastCallback(Callback):
@@ -233,3 +234,13 @@ def to_plain(self:Learner)->Learner: # The same
     "Train without the fast path again"
     self.model.to(memory_format=torch.contiguous_format)
     return self.remove_cb(FastCallback)
+
+# %% ../nbs/11_fast.ipynb #a00e8609
+def without_levers(
+    names:str='' # Any of 'bfloat16', 'compile', 'channels_last', 'fold_teacher', separated by commas
+)->dict: # Arguments for `to_fast`
+    "Read a list of levers to leave out; ValueError names those there are"
+    off = dict(bfloat16=dict(dtype='float32'), compile=dict(compile=False), channels_last=dict(channels_last=False), fold_teacher=dict(fold_teacher=False))
+    names = [o.strip() for o in (names or '').split(',') if o.strip()]
+    if bad := [o for o in names if o not in off]: raise ValueError(f"there is no lever {bad[0]!r} to leave out; choose from {', '.join(off)}")
+    return merge(*[off[o] for o in names])

@@ -23,6 +23,7 @@ from .datasets import *
 from .distill import *
 from .evaluate import *
 from .export import *
+from .fast import *
 from .interpret import *
 from .phantoms import *
 from .resume import *
@@ -181,6 +182,7 @@ def check_config(
         if config[k] is not None and config[k]<1: raise ValueError(f'{k} is {config[k]}; it must be at least 1')
     for k in ('seed','split_seed'):
         if config[k]<0: raise ValueError(f'{k} is {config[k]}; it must not be negative')
+    without_levers(c.leave_out)
     if c.lr is not None and not 0<c.lr<math.inf: raise ValueError(f'lr is {c.lr}; it must be above 0')
     if c.smoothing is not None and not 0<=c.smoothing<1: raise ValueError(f'smoothing is {c.smoothing}; it must be at least 0 and below 1, such as 0.1')
     if c.recipe=='paper' and c.network!='teacher' and c.epochs is not None and c.epochs<6:
@@ -226,11 +228,11 @@ def run_learner(
     loss = run_loss(config, images.table)
     loss.to(dls.device)
     kw = dict(model=c.model, model_kw=dict(block=c.block, stem_stride=c.stem_stride), loss_func=loss)
-    if c.network!='hdkd': return (teacher_learner if c.network=='teacher' else student_learner)(dls, **kw)
-    hdkd_kw = {k:config[k] for k in ('alpha','temperature','feat_weight','stage_power')}
-    learn = hdkd_learner(dls, teacher, hdkd_kw=hdkd_kw, **kw)
-    check_teacher(teacher, learn.model, images.opener)
-    return learn
+    if c.network=='hdkd':
+        learn = hdkd_learner(dls, teacher, hdkd_kw={k:config[k] for k in ('alpha','temperature','feat_weight','stage_power')}, **kw)
+        check_teacher(teacher, learn.model, images.opener)
+    else: learn = (teacher_learner if c.network=='teacher' else student_learner)(dls, **kw)
+    return learn.to_fast(**without_levers(c.leave_out)) if c.fast else learn
 
 # %% ../nbs/17_runs.ipynb #991bf3df
 def save_figure(
@@ -324,6 +326,8 @@ def train_run(
     seed:int=0, # Of weights, order, augmentation and the choice of `n` images
     split_seed:int=0, # Of the split
     skip_bad:bool=False, # Leave unreadable images out?
+    fast:bool=False, # Train by the fast path, `to_fast`?
+    leave_out:str='', # What of the fast path to leave out: 'bfloat16', 'compile', 'channels_last', 'fold_teacher', separated by commas
     out:Path='hdkd_run' # Folder for the results
 )->dict: # What run.json holds
     "Train one network and leave a folder that can repeat it; ValueError, before any training, says what is wrong"

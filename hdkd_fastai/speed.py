@@ -6,8 +6,8 @@
 __all__ = ['peer_networks', 'traffic', 'LayerCost', 'bench_jobs', 'first_stages', 'official_step', 'peak_memory', 'wait_for',
            'Turns', 'distil_nets', 'turns_for', 'run_official', 'run_learner', 'speed_routes', 'peer_network',
            'run_peer', 'peer_routes', 'Attend', 'layer_cost', 'layer_costs', 'median_seconds', 'layer_seconds',
-           'measure_floor', 'run_floor', 'serve_route', 'RouteWorker', 'take_turns', 'machine', 'machine_line',
-           'route_dtype', 'speed_table', 'floor_table', 'plot_speed', 'run_speed', 'floors']
+           'measure_floor', 'run_floor', 'serve_route', 'RouteWorker', 'take_turns', 'take_turns_in_groups', 'machine',
+           'machine_line', 'route_dtype', 'speed_table', 'floor_table', 'plot_speed', 'run_speed', 'floors']
 
 # %% ../nbs/11a_speed.ipynb #58f2a75b
 import io,platform,random,subprocess,tempfile
@@ -126,6 +126,7 @@ def run_official(lines, report, size, bs, model, device):
 def run_learner(lines, report, size, bs, model, device, fast=None, fused=False, on_device=False):
     "Job: a fastai `Learner` with `HDKDCallback`; `fast` are the arguments of `to_fast`, None is the plain path"
     student,teacher = distil_nets(model, size)
+    if (fast or {}).get('compile'): compile_error(torch.device(device).type) # loads the compiler, which is no memory of a step
     turns = turns_for(lines, report, size, bs, device, on_device)
     opt_func = partial(OptimWrapper, opt=torch.optim.AdamW, fused=True) if fused else Adam
     learn = Learner(DataLoaders(turns, turns, device=turns.device), student.to(device), loss_func=CrossEntropyLossFlat(), opt_func=opt_func,
@@ -147,7 +148,7 @@ def speed_routes(
     return {'official': dict(run='official'), 'callback': dict(run='learner'),
             **{k: dict(run='learner', fast={**off, **v}) for k,v in levers.items()},
             **{k: dict(run='learner', **v) for k,v in extras.items()},
-            **{f'all in {o}': dict(run='learner', fast=dict(dtype=o), **every) for o in ('float32','bfloat16')}}
+            **{f'all in {o}': dict(run='learner', fast=dict(dtype=o, compile=True, channels_last=True, fold_teacher=True), **every) for o in ('float32','bfloat16')}}
 
 # %% ../nbs/11a_speed.ipynb #7d1332ec
 peer_networks = {'HDKD student': 'hdkd', 'MobileNetV2': 'mobilenet_v2', 'EfficientNet-B0': 'efficientnet_b0', 'MobileViT-S': 'mobilevit_s', 'CoAtNet-0': 'coatnet_0_rw_224'}
@@ -188,7 +189,10 @@ def peer_routes(
 # %% ../nbs/11a_speed.ipynb #3a06f478
 class Attend(nn.Module):
     "The products of self-attention alone, on [3, B, heads, tokens, head_dim]"
-    def forward(self, qkv): return F.scaled_dot_product_attention(*qkv.unbind(0))
+    def __init__(self, fused=True): super().__init__(); self.fused = fused
+    def forward(self, qkv):
+        q,k,v = qkv
+        return F.scaled_dot_product_attention(q, k, v) if self.fused else (q@k.mT/q.shape[-1]**.5).softmax(-1)@v
 
 traffic = {nn.BatchNorm2d: ('BatchNorm',0,5), nn.GELU: ('GELU',2,5), nn.LayerNorm: ('LayerNorm',2,5), nn.MaxPool2d: ('max pooling',5,10), CBAM: ('CBAM',4,11),
            SqueezeExcite: ('squeeze-and-excitation',3,7), MBConv: ('residual sums',3,6), EncoderLayer: ('residual sums',6,12)}
@@ -247,16 +251,19 @@ def layer_seconds(
     n:int=5, # Calls that are measured
     device='cpu' # Where
 )->float: # Seconds
-    "Time of a layer by itself, in the faster memory layout"
-    def seconds(fmt):
-        m,x = deepcopy(cost.layer).to(device, dtype, memory_format=fmt),torch.randn(cost.shape, device=device, dtype=dtype)
-        if x.ndim==4: x = x.contiguous(memory_format=fmt)
+    "Time of a layer by itself, in the faster memory layout, and of attention in the faster form"
+    def seconds(layer, fmt=torch.contiguous_format):
+        m = deepcopy(layer).to(device, dtype, memory_format=fmt)
+        x = torch.randn(cost.shape, device=device, dtype=dtype).contiguous(memory_format=fmt)
         inputs = [*m.parameters(), *([x.requires_grad_()] if cost.grad else [])] if train else []
         def step():
             with torch.set_grad_enabled(train): out = m(x)
             if train: torch.autograd.grad(out, inputs, torch.ones_like(out))
         return median_seconds(step, n, device)
-    return min(seconds(o) for o in ((torch.contiguous_format,torch.channels_last) if len(cost.shape)==4 else (torch.contiguous_format,)))
+    res = [seconds(cost.layer)]
+    if len(cost.shape)==4: res.append(seconds(cost.layer, torch.channels_last))
+    if isinstance(cost.layer, Attend): res.append(seconds(Attend(fused=False)))
+    return min(res)
 
 # %% ../nbs/11a_speed.ipynb #ca41d260
 def measure_floor(
@@ -280,7 +287,7 @@ def measure_floor(
             rows.append((who, o.kind, o.macs, seconds[key] if o.macs else 0., o.moved*dtype.itemsize))
     feats = sum(bs*first_stages(student.eval(), xb[:1], j).numel() for j in (1,2,3))
     rows += [('student','feature loss',0,0.,5*feats*dtype.itemsize), ('student','AdamW',0,0.,7*4*sum(o.numel() for o in student.parameters()))]
-    df = pd.DataFrame(rows, columns=['network','kind','macs','product_s','bytes']).groupby(['network','kind'], sort=False, as_index=False).sum()
+    df = pd.DataFrame(rows, columns=['network','kind','macs','product_s','bytes']).groupby(['network','kind'], sort=False, as_index=False).sum().sort_values('network', kind='stable')
     df['traffic_s'] = df.bytes/rate
     return dict(copy_gb_s=rate/1e9, seconds=float((df.product_s+df.traffic_s).sum()), rows=df.to_dict('records'))
 
@@ -352,6 +359,22 @@ def take_turns(
     mem = lambda r: None if r[0]['memory'] is None else float(np.median([o['memory'] for o in r]))
     return dict(left_out=left_out, routes={k: dict(jobs[k], seconds=[o['seconds'] for o in res[k][warmup:]], memory=mem(res[k][warmup:])) for k in workers})
 
+# %% ../nbs/11a_speed.ipynb #17ef07ef
+def take_turns_in_groups(
+    jobs:dict, # Name to job, the reference first
+    at_once:int=6, # Processes at a time, the reference included
+    **kwargs # `rounds`, `warmup`, `say`
+)->dict: # As `take_turns`, and for each route `reference`: seconds of the first job in the same rounds
+    "`take_turns` for a few jobs at a time, each time beside the first one; RuntimeError if that one fails"
+    (ref,job),*rest = jobs.items()
+    res = dict(left_out={}, routes={})
+    for o in list(chunked(rest, at_once-1)) or [[]]:
+        part = take_turns({ref:job, **dict(o)}, **kwargs)
+        if ref in part['left_out']: raise RuntimeError(f"{ref}: {part['left_out'][ref]}")
+        res['left_out'] |= part['left_out']
+        for k,v in part['routes'].items(): res['routes'].setdefault(k, dict(v, reference=part['routes'][ref]['seconds']))
+    return res
+
 # %% ../nbs/11a_speed.ipynb #5eb34c6c
 def machine(
     threads:int=None # Threads that are used; None: all cores
@@ -371,7 +394,7 @@ def machine_line(
 )->str:
     "The machine in one line"
     vector = ', '.join(o for o in m['features'] if o not in ('avx2','fma')) or 'no wide vectors'
-    return f"{m['gpu'] or m['processor']}" + ('' if m['gpu'] else f" ({vector})") + f", {m['threads']} threads, torch {m['torch']}"
+    return f"{m['gpu'] or m['processor']}" + ('' if m['gpu'] else f" ({vector})") + f", {m['threads']} thread{'s'*(m['threads']>1)}, torch {m['torch']}"
 
 # %% ../nbs/11a_speed.ipynb #fbf4396e
 def route_dtype(
@@ -390,13 +413,11 @@ def speed_table(
     ref = first(routes.values())
     def row(o):
         q1,med,q3 = np.quantile(o['seconds'], [.25,.5,.75])
-        low,times,high = np.quantile(np.array(ref['seconds'])/o['seconds'], [.25,.5,.75])
+        low,times,high = np.quantile(np.array(o['reference'])/o['seconds'], [.25,.5,.75])
         mem = {} if None in (o['memory'],ref['memory']) else dict(peak_mb=o['memory']/2**20, memory_ratio=o['memory']/ref['memory'])
         least = {'over_least': med/floor[route_dtype(o)]['seconds']} if route_dtype(o) in floor else {}
         return dict(seconds=med, iqr=q3-q1, images_s=o['bs']/med, times_faster=times, low=low, high=high, **mem, **least)
-    df = pd.DataFrame.from_dict({k: row(o) for k,o in routes.items()}, orient='index').rename_axis(group)
-    df.columns.name = machine_line(res['machine'])
-    return df
+    return pd.DataFrame.from_dict({k: row(o) for k,o in routes.items()}, orient='index').rename_axis(group)
 
 # %% ../nbs/11a_speed.ipynb #a2cdae48
 def floor_table(
@@ -406,10 +427,8 @@ def floor_table(
     "What a step costs at least, by kind of layer"
     df = pd.DataFrame(res['floor'][dtype]['rows']).set_index(['network','kind'])
     df.loc[('both','sum'),:] = df.sum()
-    df = pd.DataFrame(dict(GMACs=df.macs/1e9, GMACs_s=(df.macs/df.product_s/1e9).where(df.macs>0), product_s=df.product_s, GB=df.bytes/1e9,
+    return pd.DataFrame(dict(GMACs=df.macs/1e9, GMACs_s=(df.macs/df.product_s/1e9).where(df.macs>0), product_s=df.product_s, GB=df.bytes/1e9,
                            traffic_s=df.traffic_s, least_s=df.product_s+df.traffic_s))
-    df.columns.name = f"{dtype}, copying {res['floor'][dtype]['copy_gb_s']:.0f} GB/s"
-    return df
 
 # %% ../nbs/11a_speed.ipynb #72902a5d
 def plot_speed(
@@ -424,7 +443,7 @@ def plot_speed(
     for y,(high,t) in enumerate(zip(df.high, df.times_faster)): ax.annotate(f'{t:.1f}', (high,y), (5,0), textcoords='offset points', va='center', fontsize=9)
     if 'over_least' in df:
         for (dtype,o),c in zip(res['floor'].items(), ('#009E73','#CC79A7')): ax.axvline(df.seconds.iloc[0]/o['seconds'], color=c, ls='--', label=f'least time, {dtype}')
-        ax.legend(loc='center right', fontsize=9)
+        ax.legend(loc='upper right', fontsize=9)
     ax.invert_yaxis()
     ax.margins(x=.08)
     ax.set(xlabel=f'times faster than {df.index[0]} (median, quartiles)', title=f"{group[:1].upper()+group[1:]}\n{machine_line(res['machine'])}")
@@ -438,9 +457,9 @@ def run_speed(
     model:str='base', # 'base' as in the paper, or 'tiny'
     rounds:int=9, # Steps of each route that count
     routes:str=None, # Only these routes, with commas between (default: all)
-    peers:bool=True, # Measure the student beside other networks?
+    peers:bool=True, # Other networks beside the student
     peer_bs:tuple=(1,32), # Batch sizes for that
-    floor:bool=True, # Measure the least time by kind of layer?
+    floor:bool=True, # Least time by kind of layer
     threads:int=None, # Threads (default: one for each core)
     device:str=None, # 'cpu' or 'cuda' (default: the GPU if there is one)
     out:Path='hdkd_speed' # Folder for speed.json and speed.png
@@ -457,20 +476,20 @@ def run_speed(
         chosen = {k:v for k,v in chosen.items() if k in ('official',*names)}
     try: out.mkdir(parents=True, exist_ok=True)
     except OSError as e: raise ValueError(f'cannot make the folder {out} ({e.strerror}); choose another one (out)') from e
-    groups = {f'distillation step, batch {bs}': (bs,chosen)}
-    if peers: groups |= {f"{'training step' if t else 'forward pass'}, batch {b}": (b,peer_routes(t)) for t in (False,True) for b in peer_bs}
+    groups = {f'distillation step, batch {bs}': (bs,6,chosen)}
+    if peers: groups |= {f"{'training step' if t else 'forward pass'}, batch {b}": (b,2,peer_routes(t)) for t in (False,True) for b in peer_bs}
     common = dict(size=size, model=model, device=device, threads=threads)
     res = dict(machine=machine(threads), config=dict(size=size, bs=bs, model=model, rounds=rounds, threads=threads, device=device), groups={})
     print(machine_line(res['machine']))
-    for k,(n,jobs) in groups.items():
+    for k,(n,at_once,jobs) in groups.items():
         print(f'\n{k}: {", ".join(jobs)}', flush=True)
-        res['groups'][k] = take_turns({r: dict(o, bs=n, **common) for r,o in jobs.items()}, rounds, say=partial(print, flush=True))
+        res['groups'][k] = take_turns_in_groups({r: dict(o, bs=n, **common) for r,o in jobs.items()}, at_once, rounds=rounds, say=partial(print, flush=True))
     if floor: res['floor'] = floors(dict(run='floor', bs=bs, **common))
     write_whole(out/'speed.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
     plot_speed(res).savefig(out/'speed.png', dpi=120)
     plt.close()
     for k in res['groups']: print(f'\n{speed_table(res, k).round(3).to_string()}')
-    for k in res.get('floor', {}): print(f'\n{floor_table(res, k).round(3).to_string(na_rep="")}')
+    for k in res.get('floor', {}): print(f"\nleast time, {k}, copying at {res['floor'][k]['copy_gb_s']:.0f} GB/s\n{floor_table(res, k).round(3).to_string(na_rep='')}")
     return res
 
 # %% ../nbs/11a_speed.ipynb #97599be9

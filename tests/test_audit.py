@@ -5,10 +5,6 @@ from fastai.vision.all import *
 from PIL import Image
 from scipy import ndimage,sparse,stats
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedKFold,cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
-from sklearn.tree import DecisionTreeClassifier
 from hdkd_fastai.data import checked_image,image_table
 from fastcore.test import expect_fail
 from PIL import ImageEnhance

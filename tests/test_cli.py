@@ -51,10 +51,20 @@ def lesson_hdkd_audit():
     print(res.stdout.replace(d, '.'))
 
 
+def lesson_hdkd_bench():
+    with tempfile.TemporaryDirectory() as d:
+        small = ['--size', '32', '--bs', '2', '--model', 'tiny', '--rounds', '1', '--threads', '1', '--no-peers', '--no-floor', '--device', 'cpu', '--out', d]
+        res = [shell('hdkd_bench', *o) for o in (['speed', *small, '--routes', 'callback'], ['accuracy'], ['speed', '--routes', 'nonsense'])]
+        written = sorted(o.name for o in Path(d).iterdir())
+    assert [o.returncode for o in res]==[0,2,2] and written==['speed.json','speed.png'], res
+    assert all(len(o.stderr.splitlines())==1 and not o.stdout for o in res[1:]) and 'there is speed' in res[1].stderr and "no route 'nonsense'" in res[2].stderr, res
+    print(res[0].stdout+res[1].stderr+res[2].stderr)
+
+
 def lesson_one_name_one_meaning():
-    from hdkd_fastai import audit,demo,runs
-    pairs = {hdkd_train:runs.train_run, hdkd_evaluate:runs.evaluate_runs, hdkd_audit:audit.run_audit, hdkd_demo:demo.run_demo}
-    defaults_of = lambda f: {k:p.default for k,p in inspect.signature(f).parameters.items() if k not in ('config','phantoms','runs')}
+    from hdkd_fastai import audit,demo,runs,speed
+    pairs = {hdkd_train:runs.train_run, hdkd_evaluate:runs.evaluate_runs, hdkd_audit:audit.run_audit, hdkd_demo:demo.run_demo, hdkd_bench:speed.run_speed}
+    defaults_of = lambda f: {k:p.default for k,p in inspect.signature(f).parameters.items() if k not in ('config','phantoms','runs','what','peer_bs')}
     assert all(defaults_of(a)==defaults_of(b) for a,b in pairs.items()), [a.__name__ for a,b in pairs.items() if defaults_of(a)!=defaults_of(b)]
     {a.__name__: f'{b.__module__}.{b.__name__}' for a,b in pairs.items()}
 

@@ -85,6 +85,12 @@ def lesson_forward_passes_that_are_replaced_for_a_moment():
     of(m, ['stage2'])
 
 
+def lesson_the_callback():
+    assert without_levers('compile, bfloat16')==dict(compile=False, dtype='float32') and without_levers('')=={}
+    with expect_fail(ValueError, "there is no lever 'fast' to leave out; choose from bfloat16, compile, channels_last, fold_teacher"): without_levers('fast')
+    without_levers('fold_teacher')
+
+
 def lesson_the_same_training():
     ways = {'plain':None, 'fast, float32':dict(dtype='float32', compile=False), 'fast':dict(compile=False)}
     res = {k: losses(phantom_learner(v), 6) for k,v in ways.items()}

@@ -12,10 +12,12 @@ from hdkd_fastai.datasets import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import *
+from hdkd_fastai.fast import *
 from hdkd_fastai.interpret import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.resume import *
 from hdkd_fastai.train import *
+import contextlib,io
 from fastcore.test import expect_fail
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
@@ -144,6 +146,18 @@ def lesson_smoothed():
     pd.Series(got, name='label smoothing').to_frame()
 
 
+def lesson_the_fast_path_in_a_run():
+    with tempfile.TemporaryDirectory() as d:
+        d,small = Path(d),dict(data=make_phantoms(Path(d)/'phantoms', n_train=12, n_test=4, size=32), size=32, epochs=1, network='student', seed=1)
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action='ignore'):
+            plain,float32,fast = (train_run(**small, **kw, out=d/str(i))['valid'] for i,kw in enumerate([{}, dict(fast=True, leave_out='bfloat16'), dict(fast=True)]))
+        config = read_config(d/'1')
+    learn = run_learner(config|dict(recipe='one_cycle'), images, None)
+    assert config['fast'] is True and learn.fast.dtype==torch.float32 and learn.fast.compile is None
+    assert float32['accuracy']==plain['accuracy'] and abs(fast['metrics']['auroc']['value']-plain['metrics']['auroc']['value'])<.1
+    {k:v['metrics']['auroc']['value'] for k,v in (('plain',plain),('fast, float32',float32),('fast',fast))}
+
+
 def lesson_refused_runs():
     def refused_run(msg, **kwargs):
         "The message, if `train_run` refuses, and nothing was written"
@@ -168,6 +182,7 @@ def lesson_refused_runs():
                  refused_run('n is 2.5; expected a whole number', n=2.5),
                  refused_run("lr is 'fast'; expected a number", lr='fast'),
                  refused_run('lr is -1.0; it must be above 0', lr=-1),
+                 refused_run("there is no lever 'speed' to leave out", leave_out='speed'),
                  refused_run('smoothing is 1.0; it must be at least 0 and below 1', smoothing=1),
                  refused_run("skip_bad is 'no'; expected true or false", skip_bad='no'),
                  refused_run('warms up for five', recipe='paper', epochs=3),

@@ -40,7 +40,7 @@ def lesson_taking_turns():
     reports = []
     for xb,yb in Turns((torch.zeros(2), torch.ones(2)), ['go']*3, reports.append):
         if len(reports)==1: time.sleep(.05)
-        if len(reports)==2: (xb+torch.zeros(8_000_000, 2)).sum() # two tensors of 64 MB
+        if len(reports)==2: (xb+torch.ones(8_000_000, 2)).sum() # two tensors of 64 MB
     assert len(reports)==3 and reports[1]['seconds']>=.05
     assert reports[2]['memory'] is None or 100e6<reports[2]['memory']<200e6
     reports
@@ -49,10 +49,9 @@ def lesson_taking_turns():
 def lesson_routes():
     routes = speed_routes()
     assert list(routes)[:2]==['official','callback'] and 'data on the device' in speed_routes('cuda') and 'data on the device' not in routes
-    alone = [o['fast'] for o in routes.values() if len(o.get('fast') or {})==4]
     off = dict(dtype='float32', compile=False, channels_last=False, fold_teacher=False)
-    assert [sum(o[k]!=off[k] for k in off) for o in alone]==[1]*5
-    pd.DataFrame(routes).T.fillna('')
+    assert [sum(o['fast'][k]!=off[k] for k in off) for o in routes.values() if 'fast' in o]==[1]*5+[3,4]
+    pd.DataFrame({k: dict(run=o['run'], **o.get('fast', {}), fused=o.get('fused', False)) for k,o in routes.items()}).T.fillna('')
 
 
 def lesson_the_least_it_would_take():
@@ -70,6 +69,8 @@ def lesson_the_least_it_would_take():
     student,teacher = distil_nets('tiny', 32)
     stem = 16*16 * 2*16 * 9*3 # two images; the first convolution needs no gradient for them
     assert macs==dict(student=3*2*count_macs(student, (3,32,32))-stem, teacher=2*count_macs(teacher, (3,32,32)))
+    moved = {r['kind']: r['bytes'] for r in floor['rows'] if r['network']=='student'}
+    assert moved['feature loss']==5 * 4 * 2*(16*16*16 + 8*8*32 + 4*4*64) and moved['AdamW']==7 * 4 * count_params(student)
     assert abs(floor['seconds']-sum(r['product_s']+r['traffic_s'] for r in floor['rows']))<1e-9
     macs
 
@@ -77,7 +78,7 @@ def lesson_the_least_it_would_take():
 def lesson_workers():
     common = dict(size=32, bs=2, model='tiny', device='cpu', threads=1)
     jobs = {'student': dict(run='peer', net='hdkd', train=True, **common), 'unknown': dict(run='peer', net='hdkd', train=True, **{**common, 'model':'huge'})}
-    res = take_turns(jobs, rounds=2, warmup=1)
+    res = take_turns_in_groups(jobs, rounds=2, warmup=1)
     assert list(res['routes'])==['student'] and len(res['routes']['student']['seconds'])==2
     assert res['left_out']=={'unknown': "ValueError: model is 'huge'; expected 'base' or 'tiny'"}
     res
@@ -90,15 +91,17 @@ def lesson_the_machine():
 
 def lesson_tables():
     made_up = dict(machine=machine(), floor=dict(float32=dict(seconds=.5), bfloat16=dict(seconds=.25)), groups={'step': dict(left_out={}, routes={
-        'official': dict(bs=8, seconds=[4.,8.,4.], memory=4*2**20), 'callback': dict(bs=8, seconds=[1.,2.,2.], memory=2**20),
-        'bfloat16': dict(bs=8, fast=dict(dtype='bfloat16'), seconds=[.5,.5,.5], memory=2**20)})})
+        'official': dict(bs=8, seconds=[4.,8.,4.], reference=[4.,8.,4.], memory=4*2**20),
+        'callback': dict(bs=8, seconds=[1.,2.,2.], reference=[4.,8.,4.], memory=2**20),
+        'bfloat16': dict(bs=8, fast=dict(dtype='bfloat16'), seconds=[.5,.5,.5], reference=[8.,8.,4.], memory=2**20)})})
     table = speed_table(made_up)
     assert table.loc['callback'].to_dict()==dict(seconds=2, iqr=.5, images_s=4, times_faster=4, low=3, high=4, peak_mb=1, memory_ratio=.25, over_least=4)
-    assert table.over_least.tolist()==[8,4,2] and table.times_faster.tolist()==[1,4,8]
+    assert table.over_least.tolist()==[8,4,2] and table.times_faster.tolist()==[1,4,16]
     table
 
+    floor = measure_floor(32, 2, 'tiny', n=1, copy_mb=1)
     table = floor_table(dict(floor=dict(float32=floor)))
-    assert abs(table.least_s.iloc[-1]-floor['seconds'])<1e-9 and abs(table.GMACs.iloc[-1]-sum(macs.values())/1e9)<1e-12
+    assert abs(table.least_s.iloc[-1]-floor['seconds'])<1e-9
     assert abs(table.least_s.iloc[:-1].sum()-table.least_s.iloc[-1])<1e-9
     table.dropna().round(4)
 
