@@ -504,6 +504,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'hdkd_fastai.speed.first_stages': ('speed.html#first_stages', 'hdkd_fastai/speed.py'),
                                    'hdkd_fastai.speed.floor_table': ('speed.html#floor_table', 'hdkd_fastai/speed.py'),
                                    'hdkd_fastai.speed.floors': ('speed.html#floors', 'hdkd_fastai/speed.py'),
+                                   'hdkd_fastai.speed.keep_memory': ('speed.html#keep_memory', 'hdkd_fastai/speed.py'),
                                    'hdkd_fastai.speed.layer_cost': ('speed.html#layer_cost', 'hdkd_fastai/speed.py'),
                                    'hdkd_fastai.speed.layer_costs': ('speed.html#layer_costs', 'hdkd_fastai/speed.py'),
                                    'hdkd_fastai.speed.layer_seconds': ('speed.html#layer_seconds', 'hdkd_fastai/speed.py'),

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['peer_networks', 'traffic', 'LayerCost', 'bench_jobs', 'first_stages', 'official_step', 'peak_memory', 'wait_for',
-           'Turns', 'distil_nets', 'turns_for', 'run_official', 'run_learner', 'speed_routes', 'peer_network',
-           'run_peer', 'peer_routes', 'Attend', 'layer_cost', 'layer_costs', 'median_seconds', 'layer_seconds',
-           'measure_floor', 'run_floor', 'serve_route', 'RouteWorker', 'take_turns', 'take_turns_in_groups', 'machine',
-           'machine_line', 'route_dtype', 'speed_table', 'floor_table', 'plot_speed', 'run_speed', 'floors']
+           'Turns', 'distil_nets', 'turns_for', 'run_official', 'run_learner', 'keep_memory', 'speed_routes',
+           'peer_network', 'run_peer', 'peer_routes', 'Attend', 'layer_cost', 'layer_costs', 'median_seconds',
+           'layer_seconds', 'measure_floor', 'run_floor', 'serve_route', 'RouteWorker', 'take_turns',
+           'take_turns_in_groups', 'machine', 'machine_line', 'route_dtype', 'speed_table', 'floor_table', 'plot_speed',
+           'run_speed', 'floors']
 
 # %% ../nbs/11a_speed.ipynb #58f2a75b
-import io,platform,random,subprocess,tempfile
+import ctypes,io,platform,random,subprocess,tempfile
 from collections import namedtuple
 from contextlib import redirect_stdout,suppress
 from fastai.basics import *
@@ -134,6 +135,13 @@ def run_learner(lines, report, size, bs, model, device, fast=None, fused=False, 
     if fast is not None: learn.to_fast(**fast)
     with learn.no_bar(), learn.no_logging(): learn.fit(1, 5e-5)
 
+# %% ../nbs/11a_speed.ipynb #a8f15aa1
+def keep_memory()->bool: # Could it be done?
+    "Let glibc keep what is freed, for this process from now on"
+    try: mallopt = ctypes.CDLL(None).mallopt
+    except (OSError,AttributeError,TypeError): return False # no glibc
+    return bool(mallopt(-4, 0) and mallopt(-1, -1)) # M_MMAP_MAX: large blocks from the heap, too; M_TRIM_THRESHOLD: never shrink it
+
 # %% ../nbs/11a_speed.ipynb #b31bb5cf
 def speed_routes(
     device:str='cpu' # 'cpu' or 'cuda'
@@ -144,6 +152,7 @@ def speed_routes(
               'teacher compiled': dict(compile='teacher'), 'teacher folded': dict(fold_teacher=True)}
     extras = {'fused optimizer': dict(fused=True)}
     if torch.device(device).type=='cuda': extras['data on the device'] = dict(on_device=True)
+    else: extras['memory kept'] = dict(keep=True)
     every = {k:v for o in extras.values() for k,v in o.items()}
     return {'official': dict(run='official'), 'callback': dict(run='learner'),
             **{k: dict(run='learner', fast={**off, **v}) for k,v in levers.items()},
@@ -304,6 +313,7 @@ def serve_route():
     os.dup2(2, 1)
     job = json.loads(sys.stdin.readline())
     torch.set_num_threads(job.pop('threads'))
+    if job.pop('keep', False) and not keep_memory(): raise RuntimeError('this system has no glibc, whose memory could be kept')
     warnings.filterwarnings('error', category=UserWarning, module='hdkd_fastai.fast')
     bench_jobs[job.pop('run')](sys.stdin, lambda o: print(json.dumps(o), file=out, flush=True), **job)
 
