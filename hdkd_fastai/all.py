@@ -11,6 +11,7 @@ from .attention import *
 from .audit import *
 from .balance import *
 from .blocks import *
+from .cache import *
 from .complexity import *
 from .data import *
 from .datasets import *
@@ -19,11 +20,13 @@ from .distill import *
 from .download import *
 from .evaluate import *
 from .export import *
+from .fast import *
 from .interpret import *
 from .losses import *
 from .phantoms import *
 from .resume import *
 from .runs import *
+from .speed import *
 from .student import *
 from .teacher import *
 from .train import *

@@ -51,7 +51,7 @@ def channel_max(
     x:torch.Tensor # [B, C, H, W]
 )->torch.Tensor: # [B, 1, H, W]
     "Maximum over channels, MaxPool of Eq. 5"
-    return ChannelMax.apply(x) if x.requires_grad else x.amax(1, keepdim=True) # without positions it is faster
+    return ChannelMax.apply(x) if x.requires_grad and not torch.jit.is_tracing() else x.amax(1, keepdim=True) # without positions it is faster
 
 # %% ../nbs/01_attention.ipynb #4df0791a
 class SpatialAttention(nn.Module):

@@ -89,6 +89,7 @@ def hdkd_train(
     "Train one network; stopped and called again, it goes on where it was"
     args = {k:v for k,v in locals().items() if k!='config'}
     if model=='tiny': os.environ.setdefault('OMP_NUM_THREADS', '1') # as in hdkd_demo
+    if fast: run_command('fast.keep_memory')
     if config is None: run_command('runs.train_run', **args)
     else: run_command('runs.repeat_run', config=config, **{**typed(hdkd_train, args), 'out':out})
 
@@ -130,8 +131,8 @@ def hdkd_bench(
     model:str='base', # 'base' as in the paper, or 'tiny'
     rounds:int=9, # Steps of each route that count
     routes:str=None, # Only these routes, with commas between (default: all)
-    peers:bool=True, # The student beside other networks, too
-    floor:bool=True, # The least time by kind of layer, too
+    peers:bool=True, # Other networks beside the student
+    floor:bool=True, # Least time by kind of layer
     threads:int=None, # Threads (default: one for each core)
     device:str=None, # 'cpu' or 'cuda' (default: the GPU if there is one)
     out:Path='hdkd_speed' # Folder for speed.json and speed.png

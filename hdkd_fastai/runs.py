@@ -182,7 +182,7 @@ def check_config(
         if config[k] is not None and config[k]<1: raise ValueError(f'{k} is {config[k]}; it must be at least 1')
     for k in ('seed','split_seed'):
         if config[k]<0: raise ValueError(f'{k} is {config[k]}; it must not be negative')
-    without_levers(c.leave_out)
+    if without_levers(c.leave_out) and not c.fast: raise ValueError(f'leave_out is {c.leave_out!r}, but the fast path is off; add fast, or drop leave_out')
     if c.lr is not None and not 0<c.lr<math.inf: raise ValueError(f'lr is {c.lr}; it must be above 0')
     if c.smoothing is not None and not 0<=c.smoothing<1: raise ValueError(f'smoothing is {c.smoothing}; it must be at least 0 and below 1, such as 0.1')
     if c.recipe=='paper' and c.network!='teacher' and c.epochs is not None and c.epochs<6:

@@ -4,14 +4,13 @@
 
 # %% auto #0
 __all__ = ['peer_networks', 'traffic', 'LayerCost', 'bench_jobs', 'first_stages', 'official_step', 'peak_memory', 'wait_for',
-           'Turns', 'distil_nets', 'turns_for', 'run_official', 'run_learner', 'keep_memory', 'speed_routes',
-           'peer_network', 'run_peer', 'peer_routes', 'Attend', 'layer_cost', 'layer_costs', 'median_seconds',
-           'layer_seconds', 'measure_floor', 'run_floor', 'serve_route', 'RouteWorker', 'take_turns',
-           'take_turns_in_groups', 'machine', 'machine_line', 'route_dtype', 'speed_table', 'floor_table', 'plot_speed',
-           'run_speed', 'floors']
+           'Turns', 'distil_nets', 'turns_for', 'official_job', 'callback_job', 'speed_routes', 'peer_network',
+           'peer_job', 'peer_routes', 'Attend', 'layer_cost', 'layer_costs', 'median_seconds', 'layer_seconds',
+           'measure_floor', 'floor_job', 'serve_route', 'RouteWorker', 'take_turns', 'take_turns_in_groups', 'machine',
+           'machine_line', 'route_dtype', 'speed_table', 'floor_table', 'plot_speed', 'run_speed', 'floors']
 
 # %% ../nbs/11a_speed.ipynb #58f2a75b
-import ctypes,io,platform,random,subprocess,tempfile
+import io,platform,random,subprocess,tempfile
 from collections import namedtuple
 from contextlib import redirect_stdout,suppress
 from fastai.basics import *
@@ -118,13 +117,13 @@ def turns_for(lines, report, size, bs, device, on_device=False):
     return Turns(to_device(batch, device) if on_device else batch, lines, report, torch.device(device))
 
 # %% ../nbs/11a_speed.ipynb #ba5de248
-def run_official(lines, report, size, bs, model, device):
+def official_job(lines, report, size, bs, model, device):
     "Job: the published route"
     student,teacher = (o.to(device) for o in distil_nets(model, size))
     opt = torch.optim.AdamW(student.parameters(), 5e-5)
     for b in turns_for(lines, report, size, bs, device): official_step(student, teacher, opt, *to_device(b, device))
 
-def run_learner(lines, report, size, bs, model, device, fast=None, fused=False, on_device=False):
+def callback_job(lines, report, size, bs, model, device, fast=None, fused=False, on_device=False):
     "Job: a fastai `Learner` with `HDKDCallback`; `fast` are the arguments of `to_fast`, None is the plain path"
     student,teacher = distil_nets(model, size)
     if (fast or {}).get('compile'): compile_error(torch.device(device).type) # loads the compiler, which is no memory of a step
@@ -134,13 +133,6 @@ def run_learner(lines, report, size, bs, model, device, fast=None, fused=False, 
                     cbs=HDKDCallback(teacher.to(device)))
     if fast is not None: learn.to_fast(**fast)
     with learn.no_bar(), learn.no_logging(): learn.fit(1, 5e-5)
-
-# %% ../nbs/11a_speed.ipynb #a8f15aa1
-def keep_memory()->bool: # Could it be done?
-    "Let glibc keep what is freed, for this process from now on"
-    try: mallopt = ctypes.CDLL(None).mallopt
-    except (OSError,AttributeError,TypeError): return False # no glibc
-    return bool(mallopt(-4, 0) and mallopt(-1, -1)) # M_MMAP_MAX: large blocks from the heap, too; M_TRIM_THRESHOLD: never shrink it
 
 # %% ../nbs/11a_speed.ipynb #b31bb5cf
 def speed_routes(
@@ -178,7 +170,7 @@ def peer_network(
     return timm.create_model(name, num_classes=7, **(dict(img_size=size) if 'coatnet' in name else {}))
 
 # %% ../nbs/11a_speed.ipynb #43f26f55
-def run_peer(lines, report, size, bs, model, device, net, train):
+def peer_job(lines, report, size, bs, model, device, net, train):
     "Job: forward pass, or training step, of one network"
     m = peer_network(net, model, size).to(device).train(train)
     opt = torch.optim.AdamW(m.parameters(), 5e-5)
@@ -300,12 +292,12 @@ def measure_floor(
     df['traffic_s'] = df.bytes/rate
     return dict(copy_gb_s=rate/1e9, seconds=float((df.product_s+df.traffic_s).sum()), rows=df.to_dict('records'))
 
-def run_floor(lines, report, **kwargs):
+def floor_job(lines, report, **kwargs):
     "Job: `measure_floor`"
     report(measure_floor(**kwargs))
 
 # %% ../nbs/11a_speed.ipynb #f04bef31
-bench_jobs = dict(official=run_official, learner=run_learner, peer=run_peer, floor=run_floor)
+bench_jobs = dict(official=official_job, learner=callback_job, peer=peer_job, floor=floor_job)
 
 def serve_route():
     "A worker: read a job, run it, take a turn for every line that comes in"

@@ -4,6 +4,7 @@ from hdkd_fastai.attention import *
 from hdkd_fastai.audit import *
 from hdkd_fastai.balance import *
 from hdkd_fastai.blocks import *
+from hdkd_fastai.cache import *
 from hdkd_fastai.complexity import *
 from hdkd_fastai.data import *
 from hdkd_fastai.datasets import *
@@ -12,11 +13,13 @@ from hdkd_fastai.distill import *
 from hdkd_fastai.download import *
 from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import *
+from hdkd_fastai.fast import *
 from hdkd_fastai.interpret import *
 from hdkd_fastai.losses import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.resume import *
 from hdkd_fastai.runs import *
+from hdkd_fastai.speed import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
 from hdkd_fastai.train import *
