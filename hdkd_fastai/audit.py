@@ -327,14 +327,16 @@ def to_dict(self:Audit)->dict: # Only numbers, strings, lists and dictionaries
 
 # %% ../nbs/08a_audit.ipynb #e3e9e2f0
 def run_audit(
-    path:Path, # Folder of a data set, as for `image_table`
+    path:Path, # Folder of a data set: HAM10000, or any that `image_table` reads
     out:Path=None, # Folder for `audit.json`, `pairs.csv` and `pairs.png`; None: only print
     threshold:float=.1, # Largest distance of a near copy
     n:int=12 # Pairs in the picture
 )->Audit:
     "Audit a folder of images and print what was found; ValueError if it is no set of images or `out` is a file"
     if out is not None and Path(out).is_file(): raise ValueError(f'{out} is a file; expected a folder, or a new name for one')
-    found = audit(image_table(path), threshold)
+    from hdkd_fastai.datasets import dataset_table,recognise # they build on this page
+    is_ham = Path(path).is_dir() and recognise(path)=='ham10000' # its classes stand in a table, not in folder names
+    found = audit(dataset_table(path, valid_pct=0) if is_ham else image_table(path), threshold)
     o = found.to_dict()
     print(f'{len(found.table)} images of {Path(path).name}\n\nImages with copies (near: distance up to {threshold:g})\n{found.summary()}\n\n'
           f"{o['groups']['with_copies']} groups of copies, the largest of {o['groups']['largest']}; pairs of copies with different labels: {len(found.conflicts)}\n\n"

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from fastcore.test import expect_fail
 from hypothesis import given,settings,strategies as st
 from PIL import ImageDraw
-from hdkd_fastai.audit import Audit,audit
+from contextlib import redirect_stdout
+from hdkd_fastai.audit import Audit,audit,run_audit
+import io
 from hdkd_fastai.phantoms import *
 import tempfile
 @contextmanager
@@ -312,6 +314,11 @@ def lesson_the_same_number_of_every_class():
 
 
 def lesson_one_entry_for_every_folder():
+    with tempfile.TemporaryDirectory() as d, quiet(), redirect_stdout(io.StringIO()) as printed:
+        found = run_audit(fake_ham(Path(d)/'ham', few_lesions))
+    assert found.table.label.nunique()==7 and set(found.table.split)=={'train','test'} and '77 images of ham' in printed.getvalue()
+    found.table.groupby(['split','label']).size().unstack()
+
     with tempfile.TemporaryDirectory() as d, quiet():
         d = Path(d)
         brain,ham = make_phantoms(d/'brain', n_train=20, n_test=8),fake_ham(d/'ham', few_lesions)
