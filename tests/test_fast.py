@@ -7,7 +7,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from hdkd_fastai.complexity import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.losses import *
-import contextlib,pickle,platform,tempfile
+import contextlib,pickle,tempfile
 from contextlib import contextmanager
 from types import SimpleNamespace as NS
 from unittest import mock
@@ -79,9 +79,6 @@ def lesson_a_folded_teacher():
     assert n_bn(fold_batchnorm(hooked))==1 and n_bn(fold_batchnorm(Backwards(*deepcopy(net))))==1
     assert n_bn(fold_batchnorm(twice))==2 and n_bn(fold_batchnorm(net, keep=(net[0],)))==1
     n_bn(teacher), n_bn(folded)
-
-    assert keep_memory() is (platform.libc_ver()[0]=='glibc')
-    keep_memory()
 
 
 def lesson_forward_passes_that_are_replaced_for_a_moment():

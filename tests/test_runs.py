@@ -152,7 +152,7 @@ def lesson_the_fast_path_in_a_run():
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action='ignore'):
             plain,float32,fast = (train_run(**small, **kw, out=d/str(i))['valid'] for i,kw in enumerate([{}, dict(fast=True, leave_out='bfloat16'), dict(fast=True)]))
         config = read_config(d/'1')
-    learn = run_learner(config|dict(recipe='one_cycle'), images, None)
+    learn = run_learner(config, load_images(size=32, phantoms=dict(n_train=6, n_test=2)), None)
     assert config['fast'] is True and learn.fast.dtype==torch.float32 and learn.fast.compile is None
     assert float32['accuracy']==plain['accuracy'] and abs(fast['metrics']['auroc']['value']-plain['metrics']['auroc']['value'])<.1
     {k:v['metrics']['auroc']['value'] for k,v in (('plain',plain),('fast, float32',float32),('fast',fast))}
