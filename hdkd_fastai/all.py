@@ -22,6 +22,7 @@ from .evaluate import *
 from .export import *
 from .fast import *
 from .interpret import *
+from .kernels import *
 from .losses import *
 from .phantoms import *
 from .resume import *

@@ -82,7 +82,7 @@ def hdkd_train(
     split_seed:int=0, # Of the split
     skip_bad:bool=False, # Leave unreadable images out and count them
     fast:bool=False, # Train by the fast path: layout, bfloat16, compilation, folded teacher, as they pay here
-    leave_out:str='', # What of the fast path to leave out: bfloat16,compile,channels_last,fold_teacher
+    leave_out:str='', # What of the fast path to leave out: bfloat16,compile,channels_last,fold_teacher,fused
     out:Path='hdkd_run', # Folder for network, history and configuration
     config:Path=None # config.yaml of an earlier run, to repeat it; what is typed besides goes before it
 ):

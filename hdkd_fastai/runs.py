@@ -327,7 +327,7 @@ def train_run(
     split_seed:int=0, # Of the split
     skip_bad:bool=False, # Leave unreadable images out?
     fast:bool=False, # Train by the fast path, `to_fast`?
-    leave_out:str='', # What of the fast path to leave out: 'bfloat16', 'compile', 'channels_last', 'fold_teacher', separated by commas
+    leave_out:str='', # What of the fast path to leave out: 'bfloat16', 'compile', 'channels_last', 'fold_teacher', 'fused', separated by commas
     out:Path='hdkd_run' # Folder for the results
 )->dict: # What run.json holds
     "Train one network and leave a folder that can repeat it; ValueError, before any training, says what is wrong"

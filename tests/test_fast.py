@@ -6,6 +6,7 @@ from fastai.vision.all import *
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from hdkd_fastai.complexity import *
 from hdkd_fastai.distill import *
+from hdkd_fastai.kernels import *
 from hdkd_fastai.losses import *
 import contextlib,pickle,tempfile
 from contextlib import contextmanager
@@ -94,14 +95,14 @@ def lesson_forward_passes_that_are_replaced_for_a_moment():
 
 def lesson_the_callback():
     assert without_levers('compile, bfloat16')==dict(compile=False, dtype='float32') and without_levers('')=={}
-    with expect_fail(ValueError, "there is no lever 'fast' to leave out; choose from bfloat16, compile, channels_last, fold_teacher"): without_levers('fast')
+    with expect_fail(ValueError, "there is no lever 'fast' to leave out; choose from bfloat16, compile, channels_last, fold_teacher, fused"): without_levers('fast')
     without_levers('fold_teacher')
 
 
 def lesson_the_same_training():
-    ways = {'plain':None, 'fast, float32':dict(dtype='float32', compile=False), 'fast':dict(compile=False)}
+    ways = {'plain':None, 'float32, no kernels':dict(dtype='float32', fused=False), 'float32':dict(dtype='float32'), 'fast':{}}
     res = {k: losses(phantom_learner(v), 6) for k,v in ways.items()}
-    assert_close(res['fast, float32'], res['plain'], rtol=1e-4, atol=0)
+    for k in ('float32, no kernels','float32'): assert_close(res[k], res['plain'], rtol=1e-4, atol=0)
     assert_close(res['fast'], res['plain'], rtol=1e-2, atol=0)
     pd.DataFrame({(k,o): v[:,i].tolist() for k,v in res.items() for i,o in enumerate(['train','valid'])}).rename_axis('epoch').round(4)
 
@@ -116,7 +117,7 @@ def lesson_what_stays_as_it_was():
         with learn.no_bar(): p1,_ = learn.get_preds()
         assert torch.equal(p0, p1) # untouched before the fit
         losses(learn)
-        assert learn.fast.chosen['dtype']==torch.bfloat16 and is_clean(learn.model) and is_clean(teacher)
+        assert learn.fast.chosen['dtype']==torch.bfloat16 and learn.fast.chosen['fused'] and is_clean(learn.model) and is_clean(teacher)
         assert teacher.stage1.training and not teacher.stage2.training and all(torch.equal(v, before[k]) for k,v in teacher.state_dict().items())
         with learn.no_bar(): fast,plain = learn.get_preds()[0],learn.to_plain().get_preds()[0]
         assert_close(fast, plain, rtol=1e-5, atol=1e-6) # and after it
@@ -199,14 +200,18 @@ def lesson_a_teacher_that_learned_meanwhile():
 
 
 def lesson_what_cannot_be_had():
-    with pretend(has_bfloat16=lambda device: False, compile_error=lambda device: 'RuntimeError: no C++ compiler'):
-        learn = phantom_learner(dict(dtype='bfloat16', compile=True))
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter('always')
-            losses(learn, 1)
-    said = [str(o.message) for o in said if o.category is UserWarning]
-    assert said==['no bfloat16 in hardware on cpu; training in float32', 'torch.compile does not work here (RuntimeError: no C++ compiler); training without']
-    assert learn.fast.chosen==dict(dtype=torch.float32, compile=False, channels_last=True, fold_teacher=True)
+    said = []
+    with pretend(has_bfloat16=lambda device: False, compile_error=lambda device: 'RuntimeError: no C++ compiler', kernel_error=lambda: 'no C++ compiler'):
+        for asked in (dict(dtype='bfloat16', compile=True), {}):
+            learn = phantom_learner(asked)
+            with warnings.catch_warnings(record=True) as messages:
+                warnings.simplefilter('always')
+                losses(learn, 1)
+            said += [str(o.message) for o in messages if o.category is UserWarning]
+            assert learn.fast.chosen==dict(dtype=torch.float32, compile=False, channels_last=True, fold_teacher=True, fused=False)
+    assert said==['no bfloat16 in hardware on cpu; training in float32', 'torch.compile does not work here (RuntimeError: no C++ compiler); training without',
+                  'fused kernels cannot be built here (no C++ compiler); training without']
+    with expect_fail(ValueError, 'compile and fused do the same work in two ways'): learn.to_fast(compile=True, fused=True)
     with expect_fail(ValueError, 'dtype is torch.float16; expected bfloat16 or float32'): learn.to_fast('float16')
     with expect_fail(ValueError, "compile is 'all'; expected True, False, 'student' or 'teacher'"): learn.to_fast(compile='all')
     said
