@@ -23,6 +23,7 @@ from .export import *
 from .fast import *
 from .interpret import *
 from .losses import *
+from .peers import *
 from .phantoms import *
 from .resume import *
 from .runs import *
