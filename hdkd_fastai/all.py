@@ -24,6 +24,7 @@ from .fast import *
 from .interpret import *
 from .kernels import *
 from .losses import *
+from .peers import *
 from .phantoms import *
 from .resume import *
 from .runs import *

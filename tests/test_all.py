@@ -17,6 +17,7 @@ from hdkd_fastai.fast import *
 from hdkd_fastai.interpret import *
 from hdkd_fastai.kernels import *
 from hdkd_fastai.losses import *
+from hdkd_fastai.peers import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.resume import *
 from hdkd_fastai.runs import *

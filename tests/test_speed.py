@@ -9,6 +9,7 @@ from hdkd_fastai.blocks import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.fast import *
 from hdkd_fastai.losses import *
+from hdkd_fastai.peers import *
 from hdkd_fastai.resume import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
