@@ -140,17 +140,21 @@ def speed_routes(
     device:str='cpu' # 'cpu' or 'cuda'
 )->dict: # Name to job, the published route first
     "The routes of a distillation step: published, callback, each lever alone, all together"
-    off = dict(dtype='float32', compile=False, channels_last=False, fold_teacher=False)
+    off = dict(dtype='float32', compile=False, channels_last=False, fold_teacher=False, fused=False)
     levers = {'channels last': dict(channels_last=True), 'bfloat16': dict(dtype='bfloat16'), 'student compiled': dict(compile='student'),
               'teacher compiled': dict(compile='teacher'), 'teacher folded': dict(fold_teacher=True)}
     extras = {'fused optimizer': dict(fused=True)}
+    ends = {'all in {}, compiled': dict(compile=True)}
     if torch.device(device).type=='cuda': extras['data on the device'] = dict(on_device=True)
-    else: extras['memory kept'] = dict(keep=True)
+    else:
+        levers['fused kernels'],extras['memory kept'] = dict(fused=True),dict(keep=True)
+        ends['all in {}'] = dict(fused=True)
     every = {k:v for o in extras.values() for k,v in o.items()}
     return {'official': dict(run='official'), 'callback': dict(run='learner'),
             **{k: dict(run='learner', fast={**off, **v}) for k,v in levers.items()},
             **{k: dict(run='learner', **v) for k,v in extras.items()},
-            **{f'all in {o}': dict(run='learner', fast=dict(dtype=o, compile=True, channels_last=True, fold_teacher=True), **every) for o in ('float32','bfloat16')}}
+            **{k.format(o): dict(run='learner', fast=dict(off, dtype=o, channels_last=True, fold_teacher=True, **v), **every)
+               for k,v in ends.items() for o in ('float32','bfloat16')}}
 
 # %% ../nbs/11a_speed.ipynb #7d1332ec
 speed_peers = ['MobileNetV2','EfficientNet-B0','MobileViT-S','CoAtNet-0']
