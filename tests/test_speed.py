@@ -53,7 +53,7 @@ def lesson_routes():
     assert list(routes)[:2]==['official','callback'] and 'data on the device' in speed_routes('cuda') and 'data on the device' not in routes
     off = dict(dtype='float32', compile=False, channels_last=False, fold_teacher=False, fused=False)
     assert [sum(o['fast'][k]!=off[k] for k in off) for o in routes.values() if 'fast' in o]==[1]*6+[3,4]*2
-    pd.DataFrame({k: dict(run=o['run'], **o.get('fast', {}), **{e: o.get(e, False) for e in ('fused','keep')}) for k,o in routes.items()}).T.fillna('')
+    pd.DataFrame({k: {**o.get('fast', {}), 'fused optimizer':o.get('fused', False), 'memory kept':o.get('keep', False)} for k,o in routes.items()}).T.fillna('')
 
 
 def lesson_the_least_it_would_take():
