@@ -430,7 +430,7 @@ def report_text(
     ev:Evaluation # Result of `evaluate`
 )->str: # Two tables
     "Metrics, and sensitivity, specificity and AUROC of each class, in percent with 95% intervals, for a terminal"
-    show = lambda v,low,high: '' if np.isnan(v) else f'{100*v:.1f} [{100*low:.1f}, {100*high:.1f}]'
+    show = lambda v,low,high: '' if np.isnan(v) else f'{100*v:.1f}' if np.isnan(low) else f'{100*v:.1f} [{100*low:.1f}, {100*high:.1f}]'
     r,pc = ev.report(),ev.per_class()
     metrics = pd.DataFrame({'percent': [show(*o) for o in r[['value','low','high']].to_numpy()], 'interval': list(r.interval)}, index=r.index)
     classes = pd.DataFrame({'n':pc.n, **{k: [show(*o) for o in pc[[k, f'{k}_low', f'{k}_high']].to_numpy()] for k in ('sensitivity','specificity','auroc')}})
@@ -441,9 +441,9 @@ def comparison_text(
     table:pd.DataFrame # From `compare_evaluations`
 )->str: # A table
     "Metrics and differences in percent and points, p values with two digits"
-    pct = table[['accuracy','balanced_accuracy','macro_f1','auroc','ece']].map('{:.1%}'.format)
-    diff = [f'{100*d:+.1f} [{100*a:+.1f}, {100*b:+.1f}]' if d==d else '' for d,a,b in table[['difference','low','high']].to_numpy()]
-    ps = table[['p','p_holm']].map(lambda p: '' if p!=p else f'{p:.2g}' if p>=.001 else '<0.001')
+    pct = table[['accuracy','balanced_accuracy','macro_f1','auroc','ece']].map(lambda v: '' if v!=v else f'{v:.1%}')
+    diff = ['' if d!=d else f'{100*d:+.1f}' if a!=a else f'{100*d:+.1f} [{100*a:+.1f}, {100*b:+.1f}]' for d,a,b in table[['difference','low','high']].to_numpy()]
+    ps = table[['p','p_adjusted']].map(lambda p: '' if p!=p else f'{p:.2g}' if p>=.001 else '<0.001')
     return pct.assign(difference=diff).join(ps).to_string()
 
 # %% ../nbs/17_runs.ipynb #a8e280ff

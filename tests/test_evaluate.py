@@ -3,20 +3,21 @@ import fastai.callback.progress # `learn.no_bar`
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import warnings
 from contextlib import contextmanager
 from functools import partial
 from itertools import cycle
 from fastai.basics import *
 from matplotlib.ticker import MaxNLocator,PercentFormatter
-from scipy.optimize import brentq
-from scipy.stats import binned_statistic,binomtest,norm
+from scipy.stats import binned_statistic,binomtest,bootstrap,false_discovery_control,mannwhitneyu,monte_carlo_test
 from sklearn.metrics import f1_score,multilabel_confusion_matrix,recall_score,roc_auc_score
 from fastai.vision.all import *
 from fastcore.test import expect_fail
+from hdkd_fastai.evaluate import _auroc,_bootstrap,_ece
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
-from scipy.stats import binom,norm,rankdata
+from scipy.stats import binom,bootstrap,norm
 from sklearn.metrics import accuracy_score,balanced_accuracy_score,confusion_matrix,f1_score,recall_score,roc_auc_score
 import json,tempfile
 def wilson(k, n, z):
@@ -42,12 +43,72 @@ def fitted(arch, epochs=6, lr=5e-3, **kwargs):
     learn = Learner(dls, arch(dls.c, n_in=1, **kwargs), metrics=accuracy)
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr)
     return learn
+def bca(value, draws, *left_out):
+    "BCa interval from `draws`, and for each sample the values with one image left out"
+    z0 = norm.ppf(np.mean(draws<value-1e-12)+np.mean(abs(draws-value)<1e-12)/2)
+    u = [(len(o)-1)*(np.mean(o)-o) for o in map(np.array, left_out)]
+    a = sum((o**3).sum()/len(o)**3 for o in u)/6/sum((o**2).sum()/len(o)**2 for o in u)**1.5
+    return np.quantile(draws, norm.cdf([z0+(z0+z)/(1-a*(z0+z)) for z in norm.ppf([.025,.975])]))
+def three(data, statistic, n_boot, **kwargs):
+    "Limits of each method, from the same draws; nan where all draws agree"
+    res,out = None,{}
+    with warnings.catch_warnings(), np.errstate(all='ignore'):
+        warnings.simplefilter('ignore')
+        for m in ('percentile','basic','BCa'):
+            res = bootstrap(data, statistic, n_resamples=0 if res else n_boot, axis=-1, method=m, rng=np.random.default_rng(0), bootstrap_result=res, **kwargs)
+            out[m] = np.where(np.ptp(res.bootstrap_distribution, axis=-1)<1e-12, np.nan, res.confidence_interval)
+    return out
+def coverage(data, statistic, truth, n_boot=1000):
+    "Part of the test sets, one a row of `data`, whose interval contains `truth`, for each method"
+    return {k: np.mean((low<=truth+1e-12)&(truth-1e-12<=high)) for k,(low,high) in three(data, statistic, n_boot, batch=20).items()}
+def normal_scores(a, m, n, repeats, rng):
+    "`repeats` test sets with `m` images of the class and `n` others, of true AUROC `a`"
+    return rng.normal(norm.ppf(a)*2**.5, size=(repeats,m)),rng.normal(size=(repeats,n))
+def answers(p, n, repeats, rng):
+    "Answers right with probability `p`, else any other class: one array [repeats, n_i] for each class"
+    return [np.where(rng.random((repeats,m))<p, i, (i+rng.integers(1, len(n), (repeats,m)))%len(n)).astype(np.int8) for i,m in enumerate(n)]
+def balanced(*answers, axis): return np.mean([(o==i).mean(axis) for i,o in enumerate(answers)], 0)
+def macro_f1(*answers, axis):
+    cm = np.array([[(o==j).sum(axis) for j in range(len(answers))] for o in answers])
+    return (2*cm[range(len(cm)),range(len(cm))]/(cm.sum(0)+cm.sum(1))).mean(0)
+def true_f1(p, n):
+    "Macro F1 of the expected counts"
+    n = np.array(n)
+    return (2*p*n/(n+p*n+(1-p)*(n.sum()-n)/(len(n)-1))).mean()
+ham_n = tuple(ham_test.values())
 def sure(n, factor=1., seed=0, C=4):
     "Answers whose labels are drawn from the network's own probabilities; `factor` on the logits then makes it more sure than it should be"
     g = torch.Generator().manual_seed(seed)
     logits = 2*torch.randn(n, C, generator=g)
     targs = torch.multinomial(logits.softmax(1), 1, generator=g)[:,0]
     return Evaluation((factor*logits).softmax(1), targs, CLASSES[:C])
+def gaps(e):
+    "Bin of each image, and right or not minus confidence"
+    conf = e.probs.amax(1).double().numpy()
+    return np.minimum((conf*10).astype(int), 9),(e.preds==e.targs).numpy()-conf
+def too_sure(by, n, rng):
+    "Answers right with a probability of confidence minus `by`"
+    conf,targs = rng.uniform(.6, 1, n),rng.integers(2, size=n)
+    preds = np.where(rng.random(n)<conf-by, targs, 1-targs)
+    return Evaluation(np.where(preds[:,None]==[0,1], conf[:,None], 1-conf[:,None]), targs, 'ab')
+def ece_coverage(by, n, repeats, n_boot=500):
+    "Coverage of the three methods and of `_ece_interval`"
+    rng,hits = np.random.default_rng(0),[]
+    for seed in range(repeats):
+        e = too_sure(by, n, rng)
+        bins,gap = gaps(e)
+        found = three((bins,gap), _ece, n_boot, batch=100, paired=True)
+        low,high,_ = e._ece_interval(n_boot, seed)
+        hits.append({k: l<=by<=h for k,(l,h) in {**found, 'as used here': (low,high)}.items()})
+    return pd.DataFrame(hits).mean()
+def pair(both, only_a, only_b, neither):
+    "Two evaluations with these counts"
+    right = np.repeat([[1,1],[1,0],[0,1],[0,0]], (both,only_a,only_b,neither), axis=0)
+    return [Evaluation(np.eye(2)[1-o], np.zeros(len(o)), 'ab') for o in right.T]
+def differences(b, c, n, repeats, rng):
+    "1, -1 or 0 for each of `n` images of `repeats` test sets"
+    u = rng.random((repeats,n))
+    return np.where(u<b, 1., np.where(u<b+c, -1., 0.))
 from hdkd_fastai.evaluate import *
 
 
@@ -127,17 +188,31 @@ def lesson_from_a_learner():
     names
 
 
-def lesson_sensitivity_and_specificity():
-    def hanley_mcneil(a, m, n): return (a*(1-a)+(m-1)*(a/(2-a)-a*a)+(n-1)*(2*a*a/(1+a)-a*a))/(m*n)
-    z = norm.ppf(.975)
-    for a,n in ((.5, 20), (.9, 50), (.98, 300), (1., 40), (0., 40)):
-        for limit in auroc_interval(a, n, n):
-            if limit not in (0, 1): np.testing.assert_allclose(abs(a-limit), z*hanley_mcneil(limit, n, n)**.5, rtol=1e-4)
-    low,high = auroc_interval(.9, 50, 30)
-    np.testing.assert_allclose(auroc_interval(.1, 50, 30), (1-high,1-low), rtol=0, atol=1e-9)
-    perfect = {f'{m} of 828': auroc_interval(1., m, 828-m) for m in (6, 66, 663)}
-    assert all(h==1 for l,h in perfect.values()) and perfect['6 of 828'][0]<.85 and perfect['663 of 828'][0]>.98 and np.isnan(auroc_interval(np.nan, 0, 9)).all()
-    pd.DataFrame(perfect, index=['low','high']).T.round(3)
+def lesson_drawing_again():
+    rng = np.random.default_rng(1)
+    pos,neg = rng.normal(1.8, size=20),rng.normal(size=60)
+    area = lambda x,y: (x[:,None]>y).mean()
+    np.testing.assert_allclose([area(pos, neg), _auroc(pos, neg)], roc_auc_score(np.repeat([1,0], (20,60)), np.r_[pos,neg]), rtol=1e-12)
+    assert np.isclose(_auroc(np.array([1.,2.]), np.array([1.,0.,3.])), 3.5/6) # of six pairs three in order and one tie
+    draws = np.array([area(rng.choice(pos, 20), rng.choice(neg, 60)) for _ in range(10000)])
+    byhand = bca(area(pos, neg), draws, [area(np.delete(pos, i), neg) for i in range(20)], [area(pos, np.delete(neg, i)) for i in range(60)])
+    scipys = {m: _bootstrap((pos,neg), _auroc, 10000, 0, m)[0][:2] for m in ('percentile','basic','BCa')}
+    np.testing.assert_allclose(scipys['BCa'], byhand, rtol=0, atol=.008)
+    np.testing.assert_allclose(scipys['percentile'], np.quantile(draws, [.025,.975]), rtol=0, atol=.008)
+    np.testing.assert_allclose(scipys['basic'], 2*area(pos, neg)-np.quantile(draws, [.975,.025]), rtol=0, atol=.008)
+    assert scipys['BCa'][0]<scipys['percentile'][0]-.01
+    pd.DataFrame({**scipys, 'BCa by hand': byhand}, index=['low','high']).T.round(3)
+
+    rng = np.random.default_rng(0)
+    few,many = (coverage(normal_scores(.9, m, n, 200, rng), _auroc, .9, n_boot=300) for m,n in ((6, 60), (60, 60)))
+    assert few['basic']<few['percentile']<few['BCa']<.9 and many['BCa']>.9
+    pd.DataFrame({'6 and 60 images': few, '60 and 60': many}).T
+
+    neg = np.linspace(0, 1, 50)
+    silent = {'all above the rest': _bootstrap((neg[:6]+2,neg), _auroc, 1000, 0), 'a single image': _bootstrap((neg[:1],neg), _auroc, 1000, 0), 'one pair wrong': _bootstrap((np.r_[neg[1:6]+2,.99],neg), _auroc, 1000, 0)}
+    assert [o[0][2] for o in silent.values()]==['no interval: all draws agree','no interval: one image to draw from','bootstrap (BCa)']
+    assert np.isnan([o[0][:2] for o in silent.values()]).tolist()==[[True]*2,[True]*2,[False]*2] and silent['one pair wrong'][0][0]>.95
+    pd.DataFrame([o[0] for o in silent.values()], silent, ['low','high','interval']).round(3)
 
     probs,targs = made_up()
     e = Evaluation(probs, targs, CLASSES)
@@ -150,6 +225,11 @@ def lesson_sensitivity_and_specificity():
     np.testing.assert_allclose(df.loc['notumor', ['sensitivity_low','sensitivity_high']].tolist(), proportion_interval(k, m), rtol=1e-12)
     np.testing.assert_allclose(df.loc['notumor', ['specificity_low','specificity_high']].tolist(), proportion_interval(300-m-wrongly, 300-m), rtol=1e-12)
     assert df.n.tolist()==e.confusion.sum(1).tolist() and (df.auroc_low<df.auroc).all() and (df.auroc<df.auroc_high).all()
+    p = probs[:,2].double().numpy()
+    (low,high,how), = _bootstrap((p[targs==2],p[targs!=2]), _auroc, 1000, 0)
+    assert df.loc['notumor', ['auroc_low','auroc_high','auroc_interval']].tolist()==[low,high,how] and how=='bootstrap (BCa)'
+    again = Evaluation(probs, targs, CLASSES)
+    assert again.per_class().equals(df) and not again.per_class(seed=1).auroc_low.equals(df.auroc_low) and e.per_class().equals(df)
     df.round(3)
 
     probs = tensor([[.7,.2,.1],[.3,.4,.3],[.6,.3,.1],[.1,.8,.1],[.2,.7,.1]])
@@ -157,53 +237,31 @@ def lesson_sensitivity_and_specificity():
     df = small.per_class()
     assert df.n.tolist()==[2,3,0] and df.sensitivity[:2].tolist()==[1/2,2/3] and df.specificity.tolist()==[2/3,1/2,1]
     np.testing.assert_allclose(df.auroc[:2], [5/6,5/6]) # pairs of a and b in the right order: for a all but .3 < .6, for b all but .4 > .3
-    assert df.loc['c'].isna().tolist()==[False,True,True,True,False,False,False,True,True,True]
+    assert df.loc['c'].isna().tolist()==[False,True,True,True,False,False,False,True,True,True,False] and df.auroc_interval['c']=='undefined'
     df.round(3)
 
 
 def lesson_means_over_classes():
-    assert np.allclose(mean_interval([.5,.7], [.1,.4], [.8,1.1]), (.6-.25, .6+.25)) # .4, .3 and .3, .4: hypotenuses of .5
-    rng,n = np.random.default_rng(0),np.array(list(ham_test.values()))
-    limits = {m: np.array([proportion_interval(k, m) for k in range(m+1)]) for m in n}
-    def coverage(p, repeats=300):
-        "Part of made-up test sets whose interval for balanced accuracy contains `p`: bootstrap, and Wilson by `mean_interval`"
-        k = rng.binomial(n, p, (repeats,len(n)))
-        low,high = np.quantile((rng.binomial(n, k/n, (300,*k.shape))/n).mean(-1), (.025,.975), axis=0)
-        mover = np.array([mean_interval(o/n, *np.stack([limits[m][i] for m,i in zip(n, o)], 1)) for o in k])
-        return ((low<=p)&(p<=high)).mean(),((mover[:,0]<=p)&(p<=mover[:,1])).mean()
-    table = pd.DataFrame({p: coverage(p) for p in (.6,.8,.9,.97)}, index=['bootstrap','MOVER']).T.rename_axis('sensitivity')
-    assert (table.MOVER>.87).all() and table.bootstrap[.97]<.87 and table.MOVER[.97]>table.bootstrap[.97]+.04
-    table.round(3)
-
-    rng,m,n = np.random.default_rng(0),10,300
-    def auc(s): return (rankdata(s, axis=-1)[...,:m].sum(-1)-m*(m+1)/2)/(m*n)
-    def coverage(a, repeats=150):
-        "The same for an AUROC `a` of normal scores: bootstrap, and Newcombe"
-        hits = []
-        for _ in range(repeats):
-            pos,neg = rng.normal(norm.ppf(a)*2**.5, size=m),rng.normal(size=n)
-            boot = auc(np.concatenate([rng.choice(pos, (100,m)), rng.choice(neg, (100,n))], 1))
-            hits.append([l<=a<=h for l,h in (np.quantile(boot, (.025,.975)), auroc_interval(auc(np.r_[pos,neg]), m, n))])
-        return np.mean(hits, 0)
-    table = pd.DataFrame({a: coverage(a) for a in (.9,.97)}, index=['bootstrap','Newcombe']).T.rename_axis('AUROC')
-    assert (table.Newcombe>.92).all() and (table.bootstrap<.91).all()
-    table.round(3)
+    e = Evaluation(*made_up(), CLASSES)
+    rows = [np.flatnonzero(e.targs==i) for i in range(4)]
+    def means(*rows):
+        "The three by scikit-learn"
+        i = np.concatenate(rows)
+        t,p = e.targs[i],e.probs[i].double()
+        return balanced_accuracy_score(t, p.argmax(1)),f1_score(t, p.argmax(1), average='macro'),roc_auc_score(t, p/p.sum(1, keepdim=True), multi_class='ovr')
+    rng = np.random.default_rng(3)
+    draws = [[rng.choice(o, len(o)) for o in rows] for _ in range(400)]
+    np.testing.assert_allclose(e._class_means(*map(np.stack, zip(*draws[:20]))).T, [means(*o) for o in draws[:20]], rtol=1e-6)
+    values,left_out = np.array([means(*o) for o in draws]).T,[np.array([means(*rows[:i], np.delete(o, j), *rows[i+1:]) for j in range(len(o))]).T for i,o in enumerate(rows)]
+    byhand = np.array([bca(v, d, *l) for v,d,*l in zip(means(*rows), values, *left_out)])
+    scipys = np.array([o[:2] for o in _bootstrap(rows, e._class_means, 1000, 0)])
+    np.testing.assert_allclose(scipys, byhand, rtol=0, atol=.015)
+    pd.DataFrame(np.c_[means(*rows), scipys, byhand], ['balanced accuracy','macro F1','mean AUROC'], ['value','low','high','low by hand','high by hand']).round(3)
 
     rng = np.random.default_rng(0)
-    def coverage(n, repeats=400):
-        "Part of made-up test sets with `n` images a class whose interval for the mean AUROC contains the truth, and mean width: MOVER, mean of the limits"
-        C,N,t = len(n),sum(n),np.repeat(range(len(n)), n)
-        r = rankdata(tensor(np.eye(C)[t]+rng.normal(size=(repeats,N,C))).softmax(-1), axis=1)
-        a = np.stack([(r[:,t==i,i].sum(1)-m*(m+1)/2)/(m*(N-m)) for i,m in enumerate(n)], 1)
-        lim = np.array([[auroc_interval(x, m, N-m) for x,m in zip(o, n)] for o in a])
-        spans = np.stack([[mean_interval(o, *l.T) for o,l in zip(a, lim)], lim.mean(1)])
-        return [*((spans[...,0]<=a.mean())&(a.mean()<=spans[...,1])).mean(1),*np.diff(spans).mean((1,2))]
-    sets = {'30, 30': (30,30), '300, 30': (300,30), '3 x 50': (50,)*3, '4 x 40': (40,)*4, 'as HAM10000': tuple(ham_test.values())}
-    cols = ['MOVER','mean of limits','width of MOVER','width of mean of limits']
-    table = pd.DataFrame({k: coverage(n) for k,n in sets.items()}, index=cols).T.rename_axis('images')
-    assert (table.MOVER[:4]<.92).all() and (table['mean of limits']>.93).all() and (table['mean of limits'][2:]>.98).all()
-    assert np.allclose((table['width of mean of limits']/table['width of MOVER'])[:2], 2**.5, rtol=1e-3)
-    table.round(3)
+    quick = {p: coverage(answers(p, ham_n, 150, rng), balanced, p, 300) for p in (.8,.97)}
+    assert quick[.97]['basic']<quick[.97]['percentile']<quick[.97]['BCa'] and quick[.8]['BCa']>.85 and quick[.97]['percentile']<.9
+    pd.DataFrame(quick).T
 
 
 def lesson_is_90_sure_right_in_90():
@@ -230,38 +288,30 @@ def lesson_is_90_sure_right_in_90():
     noise.round(3)
 
 
-def lesson_drawing_again():
-    e = Evaluation(*made_up(), CLASSES)
-    fast,rng = e.bootstrap(20, seed=3),np.random.default_rng(3)
-    def slow():
-        i = np.concatenate([o[rng.integers(len(o), size=len(o))] for o in (np.flatnonzero(e.targs==i) for i in range(4))])
-        assert torch.equal(e.targs[i].bincount(), e.targs.bincount())
-        return f1_score(e.targs[i], e.preds[i], average='macro'),Evaluation(e.probs[i], e.targs[i], CLASSES).calibration_error()
-    np.testing.assert_allclose(fast[['macro_f1','ece']], [slow() for _ in range(20)], rtol=0, atol=1e-9)
-    assert fast.macro_f1.nunique()>15
-    fast.head(3)
+def lesson_an_interval_for_a_calibration_error():
+    e = sure(300)
+    i = np.random.default_rng(0).integers(300, size=(20,300))
+    drawn = [Evaluation(e.probs[o], e.targs[o], CLASSES).calibration_error() for o in i]
+    bins,gap = gaps(e)
+    np.testing.assert_allclose(_ece(bins[i], gap[i]), drawn, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(_ece(bins, gap), e.calibration_error(), rtol=0, atol=1e-9)
+    e.calibration_error(),np.mean(drawn)
 
     e = sure(300)
-    draws = e.bootstrap()
+    bins,gap = gaps(e)
+    rng,conf = np.random.default_rng(1),e.probs.amax(1).double().numpy()
+    found = lambda bins,gap: np.abs(np.bincount(bins, gap)).sum()/300
+    draws = pd.Series([found(bins[i], gap[i]) for i in rng.integers(300, size=(2000,300))])
+    chance = pd.Series([found(bins, (rng.random(300)<conf)-conf) for _ in range(2000)])
     others = pd.Series([sure(300, seed=i).calibration_error() for i in range(1, 60)]) # other images, whose labels are drawn anew
-    assert draws.ece.mean()>e.calibration_error() and abs(draws.chance_ece.mean()/others.mean()-1)<.1
-    pd.DataFrame({'found': {'mean': e.calibration_error()}, 'drawn': draws.ece.describe(), 'by chance': draws.chance_ece.describe(), 'other images': others.describe()}).loc[['mean','std']].round(4)
+    assert draws.mean()>e.calibration_error() and abs(chance.mean()/others.mean()-1)<.1 and e.calibration_error()<chance.quantile(.95)
+    low,high,how = e._ece_interval(2000, 0)
+    assert low==0 and abs(high-draws.quantile(.975))<.006
+    pd.DataFrame({'found': {'mean': e.calibration_error()}, 'drawn': draws.describe(), 'by chance': chance.describe(), 'other images': others.describe()}).loc[['mean','std']].round(4)
 
-    def too_sure(by, n, rng):
-        "Answers right with a probability of confidence minus `by`"
-        conf,targs = rng.uniform(.6, 1, n),rng.integers(2, size=n)
-        preds = np.where(rng.random(n)<conf-by, targs, 1-targs)
-        return Evaluation(np.where(preds[:,None]==[0,1], conf[:,None], 1-conf[:,None]), targs, 'ab')
-    def coverage(by, repeats=80):
-        rng,hits = np.random.default_rng(0),[]
-        for i in range(repeats):
-            e = too_sure(by, 300, rng)
-            boot = e.bootstrap(60, seed=i)
-            hits.append([l<=by<=h for l,h in (boot.ece.quantile([.025,.975]), ece_interval(e.calibration_error(), boot))])
-        return np.mean(hits, 0)
-    table = pd.DataFrame({by: coverage(by) for by in (0,.02,.1)}, index=['percentile','as used here']).T.rename_axis('too sure by')
-    assert table.percentile[0]<.05 and (table['as used here']>.88).all()
-    table
+    quick = pd.DataFrame({by: ece_coverage(by, 300, 60, 200) for by in (0, .02)}).T.rename_axis('too sure by')
+    assert quick.percentile[0]==0==quick.BCa[0] and quick['as used here'].min()>.88
+    quick.round(3)
 
 
 def lesson_the_report():
@@ -272,27 +322,31 @@ def lesson_the_report():
     np.testing.assert_allclose(df.value.iloc[:4], [accuracy_score(targs, preds), balanced_accuracy_score(targs, preds), f1_score(targs, preds, average='macro'),
         np.mean([roc_auc_score(targs==i, probs[:,i]) for i in range(4)])], rtol=1e-12)
     assert df.loc['accuracy', ['low','high']].tolist()==[e.low,e.high] and df.value['ece']==e.calibration_error()
-    np.testing.assert_allclose(df.loc['macro_f1', ['low','high']].tolist(), e.bootstrap().macro_f1.quantile([.025,.975]), rtol=1e-12)
-    assert e.report().equals(df) and not e.report(seed=1).equals(df)
-    pc = e.per_class()
-    np.testing.assert_allclose(df.loc['balanced_accuracy', ['low','high']].tolist(), mean_interval(pc.sensitivity, pc.sensitivity_low, pc.sensitivity_high), rtol=1e-12)
-    np.testing.assert_allclose(df.loc['auroc', ['low','high']].tolist(), pc[['auroc_low','auroc_high']].mean(), rtol=1e-12)
+    rows = [np.flatnonzero(targs==i) for i in range(4)]
+    assert [tuple(o) for o in df.iloc[1:4,[1,2,4]].to_numpy()]==_bootstrap(rows, e._class_means, 1000, 0) and df.interval.iloc[[0,1,4]].tolist()==['Wilson','bootstrap (BCa)','bootstrap (basic, percentile)']
+    again = Evaluation(probs, targs, CLASSES)
+    assert e.report().equals(df) and again.report().equals(df) and not again.report(seed=1).equals(df)
     df.round(3)
 
     logits = np.eye(2)[np.repeat([0,1], 60)]+np.random.default_rng(0).normal(size=(120,2))
     two = Evaluation(tensor(logits).softmax(1), np.repeat([0,1], 60), 'ab')
-    df = pd.concat([two.per_class()[['auroc','auroc_low','auroc_high']].set_axis(['value','low','high'], axis=1), two.report(100).loc[['auroc'],['value','low','high']]])
-    np.testing.assert_allclose(df.iloc[:2], df.iloc[[2,2]], rtol=0, atol=1e-6)
-    assert df.high['auroc']-df.low['auroc']>1.4*np.diff(mean_interval(*df.iloc[:2].to_numpy().T))
+    df = pd.concat([two.per_class()[['auroc','auroc_low','auroc_high']].set_axis(['value','low','high'], axis=1), two.report().loc[['auroc'],['value','low','high']]])
+    np.testing.assert_allclose(df.iloc[:2], df.iloc[[2,2]], rtol=0, atol=.01)
+    assert np.ptp(df.value)<1e-6
     df.round(3)
 
     some = targs!=2
     few = Evaluation(probs[some], targs[some], CLASSES)
     df = few.report(100)
     assert df.value.isna().tolist()==[False,True,True,True,False]==df.low.isna().tolist()==df.high.isna().tolist()
-    assert df.interval['auroc']=='undefined: no images of notumor' and df.interval['ece']=='bootstrap'
-    one = Evaluation(torch.ones(3, 1), [0,0,0], ['glioma']).report(10)
+    assert df.interval['auroc']=='undefined: no images of notumor' and df.interval['ece']=='bootstrap (basic, percentile)'
+    one = Evaluation(torch.ones(3, 1), [0,0,0], ['glioma']).report(100)
     assert one.value['balanced_accuracy']==1 and one.interval['auroc']=='undefined: a single class'
+    for k,o in dict(perfect=np.eye(2)[[0,0,1,1]], one_answer=np.eye(2)[[0,0,0,0]]).items():
+        same = Evaluation(o, [0,0,1,1], 'ab').report(100)
+        assert (same.interval[['balanced_accuracy','macro_f1','auroc']]=='no interval: all draws agree').all() and same.low[1:4].isna().all() and same.value.notna().all()
+    alone = Evaluation(np.eye(2)[[0,1,0]], [0,1,1], 'ab').report(100)
+    assert alone.interval['auroc']=='no interval: one image to draw from' and alone.low['accuracy']>0
     df.round(3)
 
     d = few.to_dict(100)
@@ -317,18 +371,23 @@ def lesson_the_report():
 
 
 def lesson_two_networks_the_same_images():
-    def pair(both, only_a, only_b, neither):
-        "Two evaluations with these counts"
-        right = np.repeat([[1,1],[1,0],[0,1],[0,0]], (both,only_a,only_b,neither), axis=0)
-        return [Evaluation(np.eye(2)[1-o], np.zeros(len(o)), 'ab') for o in right.T]
     airway,therapy = mcnemar(*pair(1, 1, 7, 12)),mcnemar(*pair(59, 6, 16, 80))
-    np.testing.assert_allclose(airway['p'], 2*(1+8)/2**8, rtol=1e-12)
-    np.testing.assert_allclose([therapy[o] for o in ('p','difference','low','high')], [.0525,-.0621,-.1195,-.0032], rtol=0, atol=5e-5)
-    assert [therapy[o] for o in ('both_right','only_a','only_b','both_wrong','n')]==[59,6,16,80,161]
+    np.testing.assert_allclose([airway['p'],therapy['p']], [2*(1+8)/2**8, .0525], rtol=0, atol=5e-5)
+    assert [therapy[o] for o in ('both_right','only_a','only_b','both_wrong','n')]==[59,6,16,80,161] and therapy['difference']==-10/161
+    rng = np.random.default_rng(0)
+    for o,counts in ((airway,(1,1,7,12)),(therapy,(59,6,16,80))):
+        n = sum(counts)
+        draws = np.array([(b-c)/n for _,b,c,_ in (rng.multinomial(n, np.array(counts)/n) for _ in range(5000))])
+        np.testing.assert_allclose([o['low'],o['high']], 2*o['difference']-np.quantile(draws, [.975,.025]), rtol=0, atol=1.5/n)
     swapped,same = mcnemar(*pair(59, 16, 6, 80)),mcnemar(*pair(40, 0, 0, 2))
-    np.testing.assert_allclose([swapped[o] for o in ('p','low','high')], [therapy[o] for o in ('p','high','low')]*np.array([1,-1,-1]))
-    assert same['p']==1 and same['low']<0<same['high'] and abs(same['low']+same['high'])<1e-12
-    pd.DataFrame([airway,therapy], index=['airway','therapy']).round(4)
+    assert swapped['p']==therapy['p'] and swapped['difference']==-therapy['difference']
+    assert same['p']==1 and same['difference']==0 and np.isnan([same['low'],same['high']]).all() and mcnemar(*pair(20, 20, 0, 1))['high']<=1
+    pd.DataFrame([airway,therapy,same], index=['airway','therapy','no difference']).round(4)
+
+    rng = np.random.default_rng(0)
+    quick = coverage((differences(.02, .06, 200, 300, rng),), np.mean, -.04, 300)
+    assert min(quick.values())>.9
+    quick
 
     rows = {'errors shared': mcnemar(*pair(255, 0, 12, 33)), 'errors of their own': mcnemar(*pair(227, 28, 40, 5))}
     table = pd.DataFrame(rows.values(), rows)[['only_a','only_b','difference','low','high','p']]
@@ -341,14 +400,18 @@ def lesson_two_networks_the_same_images():
     assert np.allclose(table.difference, 19/828) and table.p.is_monotonic_increasing and table.p.iloc[0]<1e-4 and table.p.iloc[-1]>.05
     table.round(4)
 
-    np.testing.assert_allclose(holm([.01,.04,.03,.5]), [.04,.09,.09,.5], rtol=1e-12) # 4*.01, then 3*.03, 2*.04 < .09, 1*.5
     rng,(probs,targs) = np.random.default_rng(1),made_up()
     noisy = lambda s: tensor(probs.numpy()*np.exp(s*rng.normal(size=probs.shape))).float()
     nets = {'network': probs, 'a little noise': noisy(.3), 'much noise': noisy(2.)}
     df = compare_evaluations({k: Evaluation(v/v.sum(1, keepdim=True), targs, CLASSES) for k,v in nets.items()})
-    assert df.loc['network', ['difference','p','p_holm']].isna().all() and df.p['much noise']<.001 and df.p['a little noise']>.05
+    assert df.loc['network', ['difference','p','p_adjusted']].isna().all() and df.p['much noise']<.001 and df.p['a little noise']>.05
     np.testing.assert_allclose(df.difference[1:], df.accuracy[1:]-df.accuracy.iloc[0], rtol=0, atol=1e-12)
-    assert df.p_holm['much noise']==2*df.p['much noise'] and df.p_holm['a little noise']==df.p['a little noise']
+    assert df.p_adjusted['much noise']==2*df.p['much noise'] and df.p_adjusted['a little noise']==df.p['a little noise'] # 2/1 and 2/2 times
+    loses = lambda k: Evaluation(np.eye(2)[np.repeat([1,0], (k,50-k))], np.zeros(50), 'ab') # wrong on the first k of 50 images
+    many = compare_evaluations({f'loses {k}': loses(k) for k in (0, 4, 5, 6, 10)})
+    p = 2*.5**np.array([4,5,6,10])
+    np.testing.assert_allclose(many.p[1:], p, rtol=1e-12)
+    np.testing.assert_allclose(many.p_adjusted[1:], [p[0], p[1]*4/3, p[2]*4/2, p[3]*4], rtol=1e-12)
     df.round(3)
 
     probs,targs = made_up(40)

@@ -50,6 +50,14 @@ def lesson_a_bar_for_the_terminal_a_line_for_the_log():
     print(log.getvalue())
 
 
+def lesson_evaluation():
+    never_wrong = Evaluation(np.eye(2)[[0,0,1,1]], [0,0,1,1], 'ab')
+    text,table = report_text(never_wrong),comparison_text(compare_evaluations(dict(a=never_wrong, b=never_wrong, c=Evaluation(np.eye(2)[[0,1,1,1]], [0,0,1,1], 'ab'))))
+    assert 'nan' not in text+table and ['auroc','100.0','no','interval:','all','draws','agree'] in [o.split() for o in text.splitlines()] and '100.0 [51.0, 100.0]' in text
+    assert [o.split()[-3:] for o in table.splitlines()[2:3]]==[['+0.0','1','1']] and '-25.0 [' in table
+    print(f'{text}\n\n{table}')
+
+
 def lesson_a_run_repeats_itself():
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
