@@ -45,6 +45,7 @@ def hdkd_demo(
 ):
     "Train a teacher on all images and two students on few, one alone and one with HDKD, and compare them"
     if model=='tiny': os.environ.setdefault('OMP_NUM_THREADS', '1') # on a busy machine, threads of so small steps mostly wait for each other
+    run_command('fast.keep_memory')
     run_command('demo.run_demo', data=data, per_class=per_class, size=size, epochs=epochs, teacher_epochs=teacher_epochs, model=model,
                 seed=seed, seeds=seeds, teacher=teacher, skip_bad=skip_bad, out=out)
 

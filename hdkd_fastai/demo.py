@@ -13,6 +13,7 @@ from .complexity import *
 from .data import *
 from .evaluate import *
 from .export import *
+from .fast import *
 from .interpret import *
 from .phantoms import *
 from .runs import *
@@ -51,9 +52,9 @@ def train_one(
     seed:int=0, # Weights, order, augmentation
     bs:int=32 # Images in a batch
 )->tuple: # The learner, and its `Evaluation` on the test rows of `df`
-    "Train a fresh network with one cycle and evaluate it on the test images"
+    "Train a fresh network with one cycle, by the fast path, and evaluate it on the test images"
     set_seed(seed)
-    learn = make(image_dls(df, opener, bs=bs, batch_tfms=medical_tfms()))
+    learn = make(image_dls(df, opener, bs=bs, batch_tfms=medical_tfms())).to_fast()
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr, cbs=ProgressLine(title))
     return learn, evaluate(learn, learn.dls.test_dl(df[df.split=='test'], with_labels=True))
 

@@ -62,7 +62,7 @@ class HDKDLast(Callback):
 class HDKDCallback(Callback):
     "Distil `teacher` into the learner's model by logits and stage features: Eq. 8 of HDKD (arXiv 2407.07516)"
     order,run_valid,_only_train_loop = -float('inf'),False,True
-    owner,end_hook,asked,feature_loss,feats,kd,feat,n_images = None,None,None,None,None,None,None,0
+    owner,end_hook,asked,compare,feats,kd,feat,n_images = None,None,None,None,None,None,None,0
     def __init__(self,
         teacher:nn.Module, # Trained teacher, or its `Learner`; moved to the learner's device, otherwise left as it is
         alpha:float=0.5, # α of Eq. 6, between 0 and 1: weight of the teacher's logits against the labels
@@ -72,7 +72,9 @@ class HDKDCallback(Callback):
         student_stages:tuple=('stage1','stage2','stage3'), # Module names of the stages in the student
         teacher_stages:tuple=None, # The same in the teacher, paired by position; None: the same names
         teacher_input:Callable=None, # From the batch's inputs to the teacher's, for its own normalisation or several inputs
-        kd_reduction:str='batchmean' # Reduction of the KL: 'batchmean' or 'official'
+        kd_reduction:str='batchmean', # Reduction of the KL: 'batchmean' or 'official'
+        logit_loss:Callable=None, # From both networks' logits to the second term; None: `logit_distillation_loss`
+        feature_loss:Callable=None # From both networks' lists of features to the third; None: `feature_distillation_loss`
     ):
         if isinstance(teacher, Learner): teacher = teacher.model
         student_stages = tuple(L(student_stages))
@@ -107,7 +109,7 @@ def mean_loss(self:HDKDCallback,
 def clean_up(self:HDKDCallback):
     "Take hooks, features and columns out of student and learner"
     self.release()
-    self.asked,self.feature_loss,self.feats,self.kd,self.feat = None,None,None,None,None
+    self.asked,self.compare,self.feats,self.kd,self.feat = None,None,None,None,None
     self.learn.metrics = [o for o in self.learn.metrics if not any(o is c for c in self.columns)]
 
 @patch
@@ -138,7 +140,7 @@ def before_train(self:HDKDCallback):
     find_stages(self.model, self.student_stages, 'student')
     find_stages(self.teacher, self.teacher_stages, 'teacher')
     self.teacher.to(next(self.model.parameters()).device)
-    self.asked,self.feature_loss = unwrap_model(self.teacher),feature_distillation_loss # a compiled teacher that was traced before would skip the hooks
+    self.asked,self.compare = unwrap_model(self.teacher),feature_distillation_loss # a compiled teacher that was traced before would skip the hooks
     self.sums,self.n_images,self.trained = torch.zeros(3),0,True
 
 # %% ../nbs/07_distill.ipynb #1656a62a
@@ -181,8 +183,8 @@ def after_pred(self:HDKDCallback):
     if heads[-1].shape!=logits.shape:
         raise ValueError(f'logits differ: student {tuple(heads[-1].shape)}, teacher {tuple(logits.shape)}; '
                          'both need the same classes in the same order')
-    self.kd = logit_distillation_loss(heads[-1], logits, self.temperature, self.kd_reduction)
-    self.feat = self.feature_loss(feats, hooks.stored, self.stage_power)
+    self.kd = self.logit_loss(heads[-1], logits) if self.logit_loss else logit_distillation_loss(heads[-1], logits, self.temperature, self.kd_reduction)
+    self.feat = self.feature_loss(feats, hooks.stored) if self.feature_loss else self.compare(feats, hooks.stored, self.stage_power)
 
 # %% ../nbs/07_distill.ipynb #9e83c2ba
 def check_fired(
@@ -211,4 +213,4 @@ def after_loss(self:HDKDCallback):
 @patch
 def __getstate__(self:HDKDCallback):
     "Everything but the teacher and what belongs to a batch"
-    return {**self.__dict__, **dict.fromkeys(['teacher','asked','feature_loss','stage_hooks','end_hook','two_headed','feats','kd','feat'])}
+    return {**self.__dict__, **dict.fromkeys(['teacher','asked','compare','stage_hooks','end_hook','two_headed','feats','kd','feat'])}

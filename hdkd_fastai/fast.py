@@ -268,7 +268,7 @@ def before_batch(self:FastCallback):
     for o in self.replaced.values(): o.remove()
     if self.chosen['channels_last']:
         self.learn.xb = tuple(o.contiguous(memory_format=torch.channels_last) if isinstance(o, Tensor) and o.ndim==4 else o for o in self.xb)
-    if self.training and self.distiller: self.distiller.asked,self.distiller.feature_loss = self.teacher
+    if self.training and self.distiller: self.distiller.asked,self.distiller.compare = self.teacher
     self.replaced[self.training].install()
 
 @patch

@@ -6,6 +6,7 @@ from hdkd_fastai.complexity import *
 from hdkd_fastai.data import *
 from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import *
+from hdkd_fastai.fast import *
 from hdkd_fastai.interpret import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.runs import *

@@ -126,6 +126,32 @@ def lesson_one_step_equals_the_loss_written_by_hand():
     for g,p in zip(learn.keep_grads.grads, by_hand.parameters()): torch.testing.assert_close(g, p.grad, rtol=1e-10, atol=1e-13*hand.norm().item())
     f'{len(ours):,} gradients, relative difference {err:.1e}'
 
+    def one_step(student, **kwargs):
+        "Gradients of the first step of a learner, in double precision"
+        cbs = [TrainEvalCallback, CastToTensor, KeepGrads, HDKDCallback(teacher, **kwargs)]
+        learn = Learner(dls, student, loss_func=nn.CrossEntropyLoss(), cbs=cbs, default_cbs=False)
+        learn.fit(1, 1e-3)
+        return flat(learn.keep_grads.grads)
+    def hand_step(student, logit_term, feature_term):
+        "The same, written out"
+        student.train()
+        with hook_outputs([student.stage1, student.stage2, student.stage3], detach=False) as s: z = student.forward_heads(xb)
+        (.5*F.cross_entropy(z[0], yb) + .5*logit_term(z[-1], z_t) + 10*feature_term(s.stored, t.stored)).backward()
+        return flat([p.grad for p in student.parameters()])
+    nothing = lambda s,t: 0.
+    ways = {'DeiT, hard labels':   (dict(student_stages=(), logit_loss=hard_distillation_loss), hard_distillation_loss, nothing),
+            'attention transfer':  (dict(feature_loss=attention_transfer_loss), logit_distillation_loss, attention_transfer_loss),
+            'relations':           (dict(feature_loss=relation_distillation_loss), logit_distillation_loss, relation_distillation_loss),
+            'logits alone':        (dict(student_stages=()), logit_distillation_loss, nothing)}
+    torch.manual_seed(1)
+    errors = {}
+    for k,(kwargs,logit_term,feature_term) in ways.items():
+        student = (hdkd_student_tiny if k=='logits alone' else hdkd_tiny)(4, n_in=1, img_size=32).double()
+        hand,ours = hand_step(deepcopy(student), logit_term, feature_term),one_step(student, **kwargs)
+        errors[k] = ((ours-hand).norm()/hand.norm()).item()
+        assert errors[k]<1e-10
+    errors
+
 
 def lesson_the_teacher_stays_as_it_is():
     teacher = hdkd_teacher_tiny(4, n_in=1)

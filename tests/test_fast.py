@@ -177,6 +177,14 @@ def lesson_with_other_callbacks():
     assert not torch.allclose(res[True,True], res[False,True]) # the teacher was heard
     res[True,True]
 
+    res = [losses(phantom_learner(o, hdkd_kw=dict(feature_loss=relation_distillation_loss)), 1) for o in (None,fast)]
+    assert_close(*res, rtol=1e-4, atol=0)
+    learn = phantom_learner(fast)
+    one = losses(learn, 1)
+    learn.hdkd.stage_power = 0.
+    assert losses(learn, 1)[0,0]<.8*one[0,0] # stages 2 and 3 count once, not twice and three times
+    res[0]
+
 
 def lesson_a_teacher_that_learned_meanwhile():
     class Ask(Callback):

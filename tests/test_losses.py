@@ -100,9 +100,28 @@ def lesson_the_whole_loss():
     pd.Series(dict(float64=exact.item(), widened=ours.item(), in_bfloat16=naive.item()), name='t² KL').to_frame().round(6)
 
 
+def lesson_rivals():
+    hard = hard_distillation_loss(torch.tensor([[1., 0, 0], [0, 2, 1]]), torch.tensor([[9., 1, 1], [3, 1, 5]]))
+    by_hand = (-(1-np.log(np.e+2)) - (1-np.log(1+np.e**2+np.e)))/2
+    torch.testing.assert_close(hard.item(), by_hand, rtol=1e-6, atol=0)
+    s = torch.tensor([[[[1., 2]], [[3, 4]]]], dtype=torch.float64) # one image, two channels, two pixels: mean squares 5 and 10
+    t = torch.tensor([[[[3., 4]]]], dtype=torch.float64)          # 9 and 16
+    a,b = np.array([5, 10])/np.sqrt(125),np.array([9, 16])/np.sqrt(337)
+    at = attention_transfer_loss([s, 3*s], [t, t], stage_power=1.)
+    torch.testing.assert_close(at.item(), 3*((a-b)**2).sum(), rtol=1e-12, atol=0)
+    s,t = torch.tensor([[0.], [1], [3]]),torch.tensor([[0., 0], [3, 4], [0, 1]]) # distances 1, 3, 2 and 5, 1, 4.243
+    d = [np.array([1, 3, 2])/2,np.array([5, 1, 18**.5])/((6+18**.5)/3)]
+    small = np.abs(d[0]-d[1])
+    rkd = relation_distillation_loss([s, 7*s], [t, t])
+    torch.testing.assert_close(rkd.item(), 2*np.where(small<1, small**2/2, small-.5).mean(), rtol=1e-6, atol=0)
+    dict(hard=hard.item(), attention=at.item(), relations=rkd.item())
+
+
 def lesson_what_goes_wrong():
     with expect_fail(ValueError, 'student [(2, 64, 8, 8), (2, 96, 4, 4)], teacher [(2, 64, 8, 8), (2, 96, 8, 8)]'):
         feature_distillation_loss([torch.zeros(2, 64, 8, 8), torch.zeros(2, 96, 4, 4)], [torch.zeros(2, 64, 8, 8), torch.zeros(2, 96, 8, 8)])
+    with expect_fail(ValueError, 'pick stages of the same resolution'): attention_transfer_loss([torch.zeros(2, 3, 8, 8)], [torch.zeros(2, 5, 4, 4)])
+    with expect_fail(ValueError, 'batches of two or more'): relation_distillation_loss([torch.zeros(1, 3)], [torch.zeros(1, 3)])
     with expect_fail(ValueError, 'temperature is 0'): logit_distillation_loss(torch.zeros(1, 4), torch.zeros(1, 4), temperature=0)
     with expect_fail(ValueError, "'batchmean' or 'official'"): logit_distillation_loss(torch.zeros(1, 4), torch.zeros(1, 4), reduction='mean')
     try: feature_distillation_loss([torch.zeros(2, 64, 8, 8)], [torch.zeros(2, 64, 4, 4)])
