@@ -210,6 +210,6 @@ def lesson_where_there_is_no_compiler():
     with tempfile.TemporaryDirectory() as d, mock.patch.dict(os.environ, {'XDG_CACHE_HOME':d}):
         with expect_fail(subprocess.CalledProcessError): build_kernels.__wrapped__('this is no C++', False)
         lib = build_kernels.__wrapped__('extern "C" int answer() { return 42; }', False)
-        assert lib.answer()==42 and len(list(Path(d).rglob('*')))==2 # the folder, and the library in it
+        assert lib.answer()==42 and len(list(Path(d).rglob('*')))==2 # the folder, and the one library in it
     assert kernel_error() is None
-    kernel_error.__wrapped__.__doc__
+    lib.answer()
