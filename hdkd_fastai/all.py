@@ -21,8 +21,10 @@ from .download import *
 from .evaluate import *
 from .export import *
 from .fast import *
+from .files import *
 from .interpret import *
 from .losses import *
+from .opening import *
 from .phantoms import *
 from .resume import *
 from .runs import *

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from fastai.vision.all import *
 from .data import *
+from .opening import *
 from PIL import Image,features
 
 # %% ../nbs/08d_cache.ipynb #86a7aacd

@@ -113,7 +113,7 @@ def hdkd_audit(
     n:int=12 # Pairs in the picture
 ):
     "Find copies of images within and across training and test, and file properties that give the class away"
-    run_command('audit.run_audit', path=path, out=out, threshold=threshold, n=n)
+    run_command('datasets.run_audit', path=path, out=out, threshold=threshold, n=n)
 
 # %% ../nbs/18_cli.ipynb #f495877e
 benches = dict(speed='speed.run_speed')

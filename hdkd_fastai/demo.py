@@ -13,7 +13,9 @@ from .complexity import *
 from .data import *
 from .evaluate import *
 from .export import *
+from .files import *
 from .interpret import *
+from .opening import *
 from .phantoms import *
 from .runs import *
 from .train import *

@@ -25,6 +25,7 @@ from .evaluate import *
 from .export import *
 from .fast import *
 from .interpret import *
+from .opening import *
 from .phantoms import *
 from .resume import *
 from .train import *

@@ -14,8 +14,10 @@ from hdkd_fastai.download import *
 from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import *
 from hdkd_fastai.fast import *
+from hdkd_fastai.files import *
 from hdkd_fastai.interpret import *
 from hdkd_fastai.losses import *
+from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.resume import *
 from hdkd_fastai.runs import *

@@ -4,10 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from fastai.vision.all import *
 from hdkd_fastai.data import *
+from hdkd_fastai.opening import *
 from PIL import Image,features
 from contextlib import contextmanager
 from fastcore.test import expect_fail
 from hdkd_fastai.balance import *
+from hdkd_fastai.files import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.train import *
 from unittest.mock import patch as replaced
@@ -31,8 +33,8 @@ def in_order(df, cache): return cache.pixels[[cache.rows[str(f)] for f in df.fil
 
 @contextmanager
 def counted(): # the images that are decoded
-    from hdkd_fastai import data
-    with replaced('hdkd_fastai.data.checked_image', side_effect=data.checked_image) as o: yield o
+    from hdkd_fastai import opening
+    with replaced('hdkd_fastai.opening.checked_image', side_effect=opening.checked_image) as o: yield o
 def batches(make, df, opener, tfms): # of two training epochs, one validation and the test rows, and what is drawn next
     set_seed(3)
     dls = make(df, opener, bs=8, batch_tfms=tfms(), device='cpu')
@@ -125,7 +127,7 @@ def lesson_what_may_happen_to_a_file_of_pixels():
 import os,signal,sys,time,warnings
 warnings.filterwarnings('ignore')
 from hdkd_fastai.cache import *
-from hdkd_fastai.data import *
+from hdkd_fastai.opening import *
 resize,n = OpenImage.resize,0
 def dying(self, im):
     global n

@@ -62,8 +62,8 @@ def lesson_hdkd_bench():
 
 
 def lesson_one_name_one_meaning():
-    from hdkd_fastai import audit,demo,runs,speed
-    pairs = {hdkd_train:runs.train_run, hdkd_evaluate:runs.evaluate_runs, hdkd_audit:audit.run_audit, hdkd_demo:demo.run_demo, hdkd_bench:speed.run_speed}
+    from hdkd_fastai import datasets,demo,runs,speed
+    pairs = {hdkd_train:runs.train_run, hdkd_evaluate:runs.evaluate_runs, hdkd_audit:datasets.run_audit, hdkd_demo:demo.run_demo, hdkd_bench:speed.run_speed}
     defaults_of = lambda f: {k:p.default for k,p in inspect.signature(f).parameters.items() if k not in ('config','phantoms','runs','what','peer_bs')}
     assert all(defaults_of(a)==defaults_of(b) for a,b in pairs.items()), [a.__name__ for a,b in pairs.items() if defaults_of(a)!=defaults_of(b)]
     {a.__name__: f'{b.__module__}.{b.__name__}' for a,b in pairs.items()}

@@ -6,7 +6,9 @@ from hdkd_fastai.complexity import *
 from hdkd_fastai.data import *
 from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import *
+from hdkd_fastai.files import *
 from hdkd_fastai.interpret import *
+from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.runs import *
 from hdkd_fastai.train import *

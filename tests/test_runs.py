@@ -14,6 +14,7 @@ from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import *
 from hdkd_fastai.fast import *
 from hdkd_fastai.interpret import *
+from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.resume import *
 from hdkd_fastai.train import *
