@@ -23,6 +23,7 @@ from .export import *
 from .fast import *
 from .files import *
 from .interpret import *
+from .loaders import *
 from .losses import *
 from .opening import *
 from .phantoms import *

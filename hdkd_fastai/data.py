@@ -8,6 +8,7 @@ __all__ = ['image_block', 'image_dls', 'dataset_dls', 'brain_tumor_mri', 'ham100
 # %% ../nbs/08e_data.ipynb #30b97da6
 import warnings
 from fastai.vision.all import *
+from .cache import *
 from .datasets import *
 from .files import *
 from .opening import *
@@ -21,7 +22,7 @@ def image_block(
     batch_tfms:list=None # Augmentation, on batches
 )->DataBlock: # For a table with `file`, `label` and `split`
     "fastai `DataBlock` from a table of images to pictures and classes"
-    return DataBlock((TransformBlock(type_tfms=opener, batch_tfms=IntToFloatTensor), CategoryBlock(vocab=vocab)),
+    return DataBlock((TransformBlock(type_tfms=opener, batch_tfms=IntToFloatTensor, dl_type=PixelDL), CategoryBlock(vocab=vocab)),
                      get_x=ColReader('file'), get_y=ColReader('label'), splitter=_split_rows,
                      batch_tfms=[*L(batch_tfms), Normalize.from_stats(*opener.stats)])
 
@@ -51,15 +52,17 @@ def dataset_dls(
     preload:bool=True, # Open every image now?
     skip_bad:bool=False, # Leave unreadable files out instead of raising?
     keep:bool=True, # Keep opened images in memory?
+    cache:Path=None, # Folder that keeps opened images for other runs, instead of memory; with it, every image is opened now
     batch_tfms:list=None, # Augmentation, on batches
     device=None, # Default: the GPU if there is one
     num_workers:int=0, # Processes that open images, for `keep=False`
     **kwargs
 )->DataLoaders: # `table` holds all rows, `test_rows` those for `dls.test_dl(dls.test_rows, with_labels=True)`
     "fastai `DataLoaders` of any data set in a folder; ValueError says what is wrong with it"
+    check_outside(path, cache=cache)
     df = dataset_subset(dataset_table(path, split, seed=seed, kind=kind, **kwargs), n, seed)
     opener = OpenImage(size, dataset_mode(path, df.file, kind), keep)
-    good = open_all(df, opener, skip_bad) if preload else df
+    good = open_all(df, opener, skip_bad, cache) if preload or cache is not None else df
     if len(good)<len(df): warnings.warn(f'{len(df)-len(good)} of {len(df)} images could not be read and were left out', stacklevel=2)
     dls = image_dls(good, opener, bs, batch_tfms, device, num_workers)
     dls.table,dls.test_rows = good,good[good.split=='test']

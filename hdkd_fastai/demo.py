@@ -9,6 +9,7 @@ __all__ = ['prepare', 'train_one', 'compare', 'gain_of', 'result_table', 'write_
 import tempfile
 from fastai.vision.all import *
 from scipy import stats
+from .cache import *
 from .complexity import *
 from .data import *
 from .evaluate import *

@@ -16,6 +16,7 @@ from hdkd_fastai.export import *
 from hdkd_fastai.fast import *
 from hdkd_fastai.files import *
 from hdkd_fastai.interpret import *
+from hdkd_fastai.loaders import *
 from hdkd_fastai.losses import *
 from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *

@@ -2,6 +2,7 @@
 import tempfile
 from fastai.vision.all import *
 from scipy import stats
+from hdkd_fastai.cache import *
 from hdkd_fastai.complexity import *
 from hdkd_fastai.data import *
 from hdkd_fastai.evaluate import *

@@ -161,6 +161,8 @@ def lesson_what_goes_wrong():
         shutil.copytree(path/'Training'/'glioma', d/'one'/'glioma')
         with expect_fail(ValueError, "holds one class, 'glioma'"): image_table(d/'one')
         with expect_fail(ValueError, 'valid_pct is 10; expected a share'): image_table(path, valid_pct=10)
+        with expect_fail(ValueError, 'lies in the folder of the images; choose a place outside (out)'): check_outside(path, cache=d/'kept', out=path/'..'/path.name/'results')
+        check_outside(path, cache=d/'kept', out=None); check_outside(None, out=path/'results')
         cases = {"class folders 'Pituitary' and 'pituitary' of": lambda p: (p/'Testing'/'pituitary').rename(p/'Testing'/'Pituitary'),
             "class folders 'GLIOMA' and 'glioma' of": lambda p: [shutil.copytree(p/o/'glioma', p/o/'GLIOMA') for o in ('Training','Testing')],
             'pituitary in one of them only': lambda p: shutil.rmtree(p/'Testing'/'pituitary'),
