@@ -21,9 +21,12 @@ from .download import *
 from .evaluate import *
 from .export import *
 from .fast import *
+from .files import *
 from .interpret import *
 from .kernels import *
+from .loaders import *
 from .losses import *
+from .opening import *
 from .peers import *
 from .phantoms import *
 from .resume import *

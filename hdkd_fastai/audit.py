@@ -4,16 +4,19 @@
 
 # %% auto #0
 __all__ = ['decoded', 'pixel_hash', 'thumbnail', 'warp_matrix', 'alignment_step', 'aligned_distance', 'pair_distances',
-           'tangent_basis', 'candidates', 'fingerprint', 'near_links', 'Audit', 'audit', 'clean_test', 'run_audit']
+           'tangent_basis', 'candidates', 'fingerprint', 'near_links', 'Audit', 'audit', 'clean_test']
 
 # %% ../nbs/08a_audit.ipynb #a17e7e77
-import hashlib,json,warnings
+import hashlib,os,warnings
+import numpy as np
+import pandas as pd
 from concurrent.futures import ThreadPoolExecutor
-from fastai.vision.all import *
+from fastcore.basics import defaults,patch,store_attr
+from pathlib import Path
 from PIL import Image
 from scipy import ndimage,sparse,stats
 from scipy.sparse.csgraph import connected_components
-from .data import checked_image,image_table
+from .files import checked_image
 
 # %% ../nbs/08a_audit.ipynb #d50819c4
 def decoded(
@@ -252,8 +255,9 @@ def plot_pairs(self:Audit,
     n:int=8, # Largest number of pairs
     pairs:pd.DataFrame=None, # Rows of `pairs` to choose from (default: all)
     cols:int=4 # Pairs in a row
-)->plt.Figure:
+): # A matplotlib `Figure`
     "Show `n` pairs side by side, from the closest to the most distant; ValueError if there are none"
+    import matplotlib.pyplot as plt # only a picture needs it
     pairs = self.pairs if pairs is None else pairs
     if len(pairs)==0: raise ValueError('there are no pairs to show: no copies were found')
     pairs = pairs.iloc[np.linspace(0, len(pairs)-1, min(n, len(pairs))).round().astype(int)]
@@ -324,31 +328,3 @@ def to_dict(self:Audit)->dict: # Only numbers, strings, lists and dictionaries
                 groups=dict(groups=len(size), with_copies=int((size>1).sum()), largest=int(size.max())),
                 conflicts=[[rel(o.file_a), rel(o.file_b), round(o.distance, 4)] for o in self.conflicts.itertuples()],
                 unreadable=[[rel(o.file), o.error.replace(str(o.file), rel(o.file))] for o in self.unreadable.sort_values('file').itertuples()])
-
-# %% ../nbs/08a_audit.ipynb #e3e9e2f0
-def run_audit(
-    path:Path, # Folder of a data set: HAM10000, or any that `image_table` reads
-    out:Path=None, # Folder for `audit.json`, `pairs.csv` and `pairs.png`; None: only print
-    threshold:float=.1, # Largest distance of a near copy
-    n:int=12 # Pairs in the picture
-)->Audit:
-    "Audit a folder of images and print what was found; ValueError if it is no set of images or `out` is a file"
-    if out is not None and Path(out).is_file(): raise ValueError(f'{out} is a file; expected a folder, or a new name for one')
-    from hdkd_fastai.datasets import dataset_table,recognise # they build on this page
-    is_ham = Path(path).is_dir() and recognise(path)=='ham10000' # its classes stand in a table, not in folder names
-    found = audit(dataset_table(path, valid_pct=0) if is_ham else image_table(path), threshold)
-    o = found.to_dict()
-    print(f'{len(found.table)} images of {Path(path).name}\n\nImages with copies (near: distance up to {threshold:g})\n{found.summary()}\n\n'
-          f"{o['groups']['with_copies']} groups of copies, the largest of {o['groups']['largest']}; pairs of copies with different labels: {len(found.conflicts)}\n\n"
-          f'Guessing the class from the file\n{found.properties().round(4)}')
-    if o['unreadable']: print('\nUnreadable files', *(': '.join(u) for u in o['unreadable']), sep='\n')
-    if out is not None:
-        out = Path(out)
-        out.mkdir(parents=True, exist_ok=True)
-        (out/'audit.json').write_text(json.dumps(o, indent=1)+'\n')
-        found.pairs.to_csv(out/'pairs.csv', index=False)
-        if len(found.pairs):
-            fig = found.plot_pairs(n)
-            fig.savefig(out/'pairs.png', dpi=120)
-            plt.close(fig)
-    return found

@@ -12,8 +12,8 @@ from PIL import Image
 from sklearn import config_context
 from sklearn.utils.class_weight import compute_class_weight
 from threadpoolctl import threadpool_limits
-from .data import *
 from .distill import evaluating
+from .opening import *
 
 # %% ../nbs/09_balance.ipynb #5bfed5f5
 def class_counts(

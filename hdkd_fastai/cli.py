@@ -84,6 +84,7 @@ def hdkd_train(
     skip_bad:bool=False, # Leave unreadable images out and count them
     fast:bool=False, # Train by the fast path: layout, bfloat16, compilation, folded teacher, as they pay here
     leave_out:str='', # What of the fast path to leave out: bfloat16,compile,channels_last,fold_teacher,fused
+    cache:Path=None, # Folder, outside the images, that keeps them opened for other runs (default: in memory)
     out:Path='hdkd_run', # Folder for network, history and configuration
     config:Path=None # config.yaml of an earlier run, to repeat it; what is typed besides goes before it
 ):
@@ -114,29 +115,35 @@ def hdkd_audit(
     n:int=12 # Pairs in the picture
 ):
     "Find copies of images within and across training and test, and file properties that give the class away"
-    run_command('audit.run_audit', path=path, out=out, threshold=threshold, n=n)
+    run_command('datasets.run_audit', path=path, out=out, threshold=threshold, n=n)
 
 # %% ../nbs/18_cli.ipynb #f495877e
-benches = dict(speed='speed.run_speed')
+benches = dict(speed='speed.run_speed', loader='loaders.run_loader')
 
 def run_bench(what, **kwargs):
     "Measure `what`; ValueError says what there is"
+    from importlib import import_module
     if what not in benches: raise ValueError(f"there is no benchmark {what!r}; there is {', '.join(benches)}")
+    module,func = benches[what].split('.')
+    known = [*inspect.signature(getattr(import_module(f'hdkd_fastai.{module}'), func)).parameters]
+    if odd := [k for k in kwargs if k not in known]: raise ValueError(f"{what} has no option {odd[0]}; it has {', '.join(known)}")
     run_command(benches[what], **kwargs)
 
 @call_parse
 def hdkd_bench(
-    what:str, # 'speed': a distillation step by every route
+    what:str, # 'speed': a distillation step by every route; 'loader': images per second of every way to load them
+    data:Path=None, # 'loader': folder of images, as for hdkd_train
     size:int=224, # Height and width of the images
-    bs:int=8, # Images in the batch of a distillation step
+    bs:int=8, # Images in a batch ('loader': 32)
     model:str='base', # 'base' as in the paper, or 'tiny'
-    rounds:int=9, # Steps of each route that count
+    rounds:int=9, # Steps of each route, or passes of each loader, that count ('loader': 5)
     routes:str=None, # Only these routes, with commas between (default: all)
     peers:bool=True, # Other networks beside the student
     floor:bool=True, # Least time by kind of layer
     threads:int=None, # Threads (default: one for each core)
     device:str=None, # 'cpu' or 'cuda' (default: the GPU if there is one)
-    out:Path='hdkd_speed' # Folder for speed.json and speed.png
+    out:Path='hdkd_speed' # Folder for numbers and figure ('loader': hdkd_loader)
 ):
-    "Measure how fast a distillation step is, by every route, side by side"
-    run_command('cli.run_bench', **locals())
+    "Measure side by side how fast a distillation step is, or how fast images are loaded"
+    args = {k:v for k,v in locals().items() if k!='what'}
+    run_command('cli.run_bench', what=what, **typed(hdkd_bench, args))

@@ -9,12 +9,15 @@ __all__ = ['prepare', 'train_one', 'compare', 'gain_of', 'result_table', 'write_
 import tempfile
 from fastai.vision.all import *
 from scipy import stats
+from .cache import *
 from .complexity import *
 from .data import *
 from .evaluate import *
 from .export import *
 from .fast import *
+from .files import *
 from .interpret import *
+from .opening import *
 from .phantoms import *
 from .runs import *
 from .train import *

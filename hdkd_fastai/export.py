@@ -7,8 +7,8 @@ __all__ = ['save_checkpoint', 'load_checkpoint', 'predict_images']
 
 # %% ../nbs/15_export.ipynb #7d8ab5a5
 from fastai.vision.all import *
-from .data import *
 from .distill import *
+from .opening import *
 from .resume import write_whole
 from .student import *
 from .teacher import *

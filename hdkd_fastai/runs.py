@@ -17,6 +17,7 @@ from types import SimpleNamespace as NS
 from fastai.vision.all import *
 from importlib.metadata import version
 from .balance import *
+from .cache import *
 from .complexity import *
 from .data import *
 from .datasets import *
@@ -24,7 +25,9 @@ from .distill import *
 from .evaluate import *
 from .export import *
 from .fast import *
+from .files import *
 from .interpret import *
+from .opening import *
 from .phantoms import *
 from .resume import *
 from .train import *
@@ -39,6 +42,7 @@ def load_images(
     size:int=64, # Height and width
     split_seed:int=0, # Of the split, and of the phantoms
     skip_bad:bool=False, # Leave unreadable images out?
+    cache:Path=None, # Folder that keeps opened images for other runs; None: memory
     phantoms:dict=None # Changes to `make_phantoms`' arguments
 )->Images: # Table with `file`, `label`, `split`; opener that holds the images; number left out
     "Find, split and open the images of a run; ValueError says what is wrong"
@@ -47,7 +51,7 @@ def load_images(
         kind = 'image_folder' if data is None else None # phantoms have the classes of the MRI set, not its numbers
         df = dataset_table(path, split, seed=split_seed, kind=kind)
         opener = OpenImage(size, dataset_mode(path, df.file, kind))
-        good = open_all(df, opener, skip_bad)
+        good = open_all(df, opener, skip_bad, cache)
     return Images(good, opener, len(df)-len(good))
 
 def subset_images(
@@ -133,6 +137,8 @@ def read_json(
     except (OSError,ValueError) as e: raise ValueError(f'{path} cannot be read ({type(e).__name__}); it is not as a run wrote it') from e
 
 # %% ../nbs/17_runs.ipynb #15030b2a
+_places = 'out','cache' # arguments of `train_run` that say where things lie; a result does not depend on them
+
 def read_config(
     path:Path # File that a run wrote, or one like it
 )->dict: # Arguments for `train_run`
@@ -142,7 +148,7 @@ def read_config(
     try: config = yaml.safe_load(path.read_text())
     except (OSError,yaml.YAMLError,UnicodeDecodeError) as e:
         raise ValueError(f'{path} cannot be read as YAML ({type(e).__name__}); expected the config.yaml of a run') from e
-    known = {k:p.default for k,p in inspect.signature(train_run).parameters.items() if k!='out'}
+    known = {k:p.default for k,p in inspect.signature(train_run).parameters.items() if k not in _places}
     if not isinstance(config, dict): raise ValueError(f'{path} holds no names and values; expected the config.yaml of a run')
     if odd := [k for k in config if k not in known]: raise ValueError(f"{path} has unknown names: {', '.join(map(str, odd))}; expected {', '.join(known)}")
     return {**known, **config}
@@ -169,7 +175,7 @@ def as_declared(
 balances = 'none','weights','oversample','smote'
 
 def check_config(
-    config:dict # Arguments of `train_run`, except `out`
+    config:dict # Arguments of `train_run`, except `out` and `cache`
 )->dict: # The same, each of its declared type, paths in full
     "ValueError for a value that no run can have"
     params = inspect.signature(train_run).parameters
@@ -328,14 +334,15 @@ def train_run(
     skip_bad:bool=False, # Leave unreadable images out?
     fast:bool=False, # Train by the fast path, `to_fast`?
     leave_out:str='', # What of the fast path to leave out: 'bfloat16', 'compile', 'channels_last', 'fold_teacher', 'fused', separated by commas
+    cache:Path=None, # Folder that keeps opened images for other runs; None: memory
     out:Path='hdkd_run' # Folder for the results
 )->dict: # What run.json holds
     "Train one network and leave a folder that can repeat it; ValueError, before any training, says what is wrong"
-    config = check_config({k:v for k,v in locals().items() if k!='out'})
+    config = check_config({k:v for k,v in locals().items() if k not in _places})
     c,out,start = NS(**config),Path(out).expanduser(),time.time()
-    if c.data and Path(c.data) in out.resolve().parents: raise ValueError(f'{out} lies in the folder of the images; choose a place outside (out)')
+    check_outside(c.data, out=out, cache=cache)
     if res := find_run(out, config): print(f'{out} holds this run already'); return res
-    images = subset_images(load_images(c.data, c.split, c.size, c.split_seed, c.skip_bad), c.n, c.seed)
+    images = subset_images(load_images(c.data, c.split, c.size, c.split_seed, c.skip_bad, cache), c.n, c.seed)
     given = checkpoint_of(c.teacher) if c.teacher else None
     learn = run_learner(config, images, given and load_checkpoint(given, classes=sorted(images.table.label.unique())))
     ids = dict(images_id=images_id(images.table), teacher_id=file_id(given) if given else None)

@@ -14,9 +14,12 @@ from hdkd_fastai.download import *
 from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import *
 from hdkd_fastai.fast import *
+from hdkd_fastai.files import *
 from hdkd_fastai.interpret import *
 from hdkd_fastai.kernels import *
+from hdkd_fastai.loaders import *
 from hdkd_fastai.losses import *
+from hdkd_fastai.opening import *
 from hdkd_fastai.peers import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.resume import *

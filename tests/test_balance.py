@@ -5,12 +5,14 @@ from PIL import Image
 from sklearn import config_context
 from sklearn.utils.class_weight import compute_class_weight
 from threadpoolctl import threadpool_limits
-from hdkd_fastai.data import *
 from hdkd_fastai.distill import evaluating
+from hdkd_fastai.opening import *
 from dataclasses import replace
 from fastcore.test import expect_fail
 from imblearn.over_sampling import SMOTE
 import json,subprocess,tempfile,warnings
+from hdkd_fastai.data import *
+from hdkd_fastai.files import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *

@@ -3,11 +3,13 @@ import hashlib,PIL,secrets,warnings,zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from fastai.vision.all import *
-from hdkd_fastai.data import *
+from hdkd_fastai.opening import *
 from PIL import Image,features
 from contextlib import contextmanager
 from fastcore.test import expect_fail
 from hdkd_fastai.balance import *
+from hdkd_fastai.data import *
+from hdkd_fastai.files import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.train import *
 from unittest.mock import patch as replaced
@@ -31,8 +33,12 @@ def in_order(df, cache): return cache.pixels[[cache.rows[str(f)] for f in df.fil
 
 @contextmanager
 def counted(): # the images that are decoded
-    from hdkd_fastai import data
-    with replaced('hdkd_fastai.data.checked_image', side_effect=data.checked_image) as o: yield o
+    from hdkd_fastai import opening
+    with replaced('hdkd_fastai.opening.checked_image', side_effect=opening.checked_image) as o: yield o
+from hdkd_fastai.cache import *
+def by_picture(df, opener, bs, batch_tfms, device): # `image_dls` with fastai's loader
+    return image_block(opener, sorted(df.label.unique()), batch_tfms).dataloaders(df[df.split!='test'], bs=bs, device=device, num_workers=0, dl_type=TfmdDL)
+
 def batches(make, df, opener, tfms): # of two training epochs, one validation and the test rows, and what is drawn next
     set_seed(3)
     dls = make(df, opener, bs=8, batch_tfms=tfms(), device='cpu')
@@ -64,7 +70,7 @@ def lesson_the_cache():
             df,folder = some_phantoms(d, mode=mode),Path(d)/'kept'
             for where in (None, folder, folder):
                 opener = OpenImage(32, mode)
-                with counted() as decoded, heard() as caught: good = open_cached(df, opener, where)
+                with counted() as decoded, heard() as caught: good = open_all(df, opener, cache=where)
                 assert good.equals(df) and not caught
                 assert (in_order(df, opener.seen)==by_hand(df, 32, mode)).all()                          # each file its own pixels
                 assert (np.asarray(opener(df.file[7]))==np.asarray(OpenImage(32, mode)(df.file[7]))).all() # as the opener gives them
@@ -125,7 +131,7 @@ def lesson_what_may_happen_to_a_file_of_pixels():
 import os,signal,sys,time,warnings
 warnings.filterwarnings('ignore')
 from hdkd_fastai.cache import *
-from hdkd_fastai.data import *
+from hdkd_fastai.opening import *
 resize,n = OpenImage.resize,0
 def dying(self, im):
     global n
@@ -161,20 +167,37 @@ PixelCache(sys.argv[2:], OpenImage(64, 'L'), sys.argv[1])
     len(caches)
 
     with tempfile.TemporaryDirectory() as d:
+        path = make_phantoms(Path(d)/'phantoms', n_train=5, n_test=2)
+        f = (path/'Training'/'glioma').ls().sorted()[0]
+        f.write_bytes(f.read_bytes()[:100])                     # a truncated file
+        df,opener = image_table(path, valid_pct=.2),OpenImage(32, 'L')
+        with expect_fail(ValueError, f'cannot read {f}'): open_all(df, opener)
+        good = open_all(df, opener, skip_bad=True)
+        Image.fromarray(np.full((8,8), 20000, dtype=np.uint16)).save(f)
+        with expect_fail(ValueError, 'mode I;16 has more than 8 bits'): open_all(df, OpenImage(32, 'L'))
+        assert len(good)==len(df)-1 and f not in set(good.file)
+        assert opener.seen[str(good.file[0])].shape==(32,32) and len(opener.seen)==len(good)
+        im = opener(good.file[0])
+        assert isinstance(im, PILImageBW)
+        for f in (path/'Testing'/'glioma').ls(): f.write_bytes(b'')
+        with expect_fail(ValueError, "none of the test images of class 'glioma' can be read"): open_all(df, OpenImage(32, 'L'), skip_bad=True)
+    len(df), len(good)
+
+    with tempfile.TemporaryDirectory() as d:
         df,folder = some_phantoms(d),Path(d)/'kept'
         f = df.file[3]
         f.write_bytes(f.read_bytes()[:100])
         df.file[4].unlink()
         for where in (None, folder):
-            with expect_fail(ValueError, f'cannot read {f}: ') as e: open_cached(df, OpenImage(32, 'L'), where)
+            with expect_fail(ValueError, f'cannot read {f}: ') as e: open_all(df, OpenImage(32, 'L'), cache=where)
             opener = OpenImage(32, 'L')
-            good = open_cached(df, opener, where, skip_bad=True)
+            good = open_all(df, opener, skip_bad=True, cache=where)
             assert good.equals(df.drop([3,4]).reset_index(drop=True)) and (in_order(good, opener.seen)==by_hand(good, 32, 'L')).all()
         before = folder.ls()[0].stat().st_mtime_ns
-        with heard() as caught: open_cached(df, OpenImage(32, 'L'), folder, skip_bad=True)
+        with heard() as caught: open_all(df, OpenImage(32, 'L'), skip_bad=True, cache=folder)
         assert len(folder.ls())==1 and folder.ls()[0].stat().st_mtime_ns==before and not caught
         for f in df.file[(df.split=='test') & (df.label=='glioma')]: f.write_bytes(b'')
-        with expect_fail(ValueError, "none of the test images of class 'glioma' can be read"): open_cached(df, OpenImage(32, 'L'), folder, skip_bad=True)
+        with expect_fail(ValueError, "none of the test images of class 'glioma' can be read"): open_all(df, OpenImage(32, 'L'), skip_bad=True, cache=folder)
     len(df), len(good)
 
 
@@ -183,20 +206,20 @@ def lesson_the_same_batches():
     for mode,tfms in (('L',list), ('L',medical_tfms), ('RGB',list), ('RGB',official_tfms)):
         with tempfile.TemporaryDirectory() as d:
             df,opener,cached = some_phantoms(d, mode=mode),OpenImage(32, mode),OpenImage(32, mode)
-            open_all(df, opener); open_cached(df, cached, Path(d)/'kept')
+            open_all(df, cached, cache=Path(d)/'kept')
             few = smote(df[(df.label!='glioma') | (df.split!='train') | (df.groupby('label').cumcount()<6)], opener)
-            a,drawn_a,_ = batches(image_dls, few, opener, tfms)
-            with counted() as decoded: b,drawn_b,dls = batches(cached_dls, few, cached, tfms)
+            a,drawn_a,plain = batches(by_picture, few, opener, tfms)
+            with counted() as decoded: b,drawn_b,dls = batches(image_dls, few, cached, tfms)
         assert len(a)==len(b) and all(map(same, a, b)) and drawn_a==drawn_b and decoded.call_count==0
-        assert few.file.map(lambda o: isinstance(o, Blend)).sum()>2 and all(type(o) is PixelDL for o in dls) and len(a[-1])==1
+        assert few.file.map(lambda o: isinstance(o, Blend)).sum()>2 and all(type(o) is PixelDL for o in dls) and all(type(o) is TfmdDL for o in plain) and len(a[-1])==1
         shown.append(dict(mode=mode, tfms=tfms.__name__, type=type(b[0][0]).__name__, shape=tuple(b[0][0].shape), batches=len(b)))
     pd.DataFrame(shown)
 
     with tempfile.TemporaryDirectory() as d:
         df,opener,cached = some_phantoms(d),OpenImage(32, 'L'),OpenImage(32, 'L')
-        open_all(df, opener); open_cached(df, cached)
+        open_all(df, cached)
         preds,test = [],df[df.split=='test']
-        for make,o in ((image_dls,opener), (cached_dls,cached)):
+        for make,o in ((by_picture,opener), (image_dls,cached)):
             set_seed(0)
             learn = student_learner(make(df, o, bs=8, batch_tfms=medical_tfms(), device='cpu'), 'tiny')
             with learn.no_bar(), learn.no_logging(): learn.fit(1, 1e-3)
@@ -222,9 +245,9 @@ def lesson_when_it_steps_aside():
 
     with tempfile.TemporaryDirectory() as d:
         df,opener = some_phantoms(d),OpenImage(32, 'L')
-        open_cached(df, opener)
+        open_all(df, opener)
         first_batch = lambda: dls.valid.one_batch()[0]
-        dls = cached_dls(df, opener, bs=8, device='cpu')
+        dls = image_dls(df, opener, bs=8, device='cpu')
         a = first_batch()
         opener.seen = PixelCache(df.file[::-1], opener)
         b = first_batch()

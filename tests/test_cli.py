@@ -22,7 +22,7 @@ def lesson_hdkd_train():
         small = ['--data', path, '--size', '32', '--epochs', '1']
         res = [shell('hdkd_train', *small, '--network', 'teacher', '--out', d/'teacher'),
                shell('hdkd_train', *small, '--teacher', d/'teacher', '--n', '6', '--seed', '3', '--out', d/'hdkd'),
-               shell('hdkd_train', '--config', d/'hdkd'/'config.yaml', '--out', d/'same'),
+               shell('hdkd_train', '--config', d/'hdkd'/'config.yaml', '--cache', d/'kept', '--out', d/'same'),
                shell('hdkd_train', '--config', d/'hdkd', '--seed', '0', '--out', d/'other')]
         nets = [(d/o/'model.safetensors').read_bytes() for o in ('hdkd','same','other')]
         judged = shell('hdkd_evaluate', d/'teacher', d/'hdkd', '--out', d/'both')
@@ -53,18 +53,22 @@ def lesson_hdkd_audit():
 
 def lesson_hdkd_bench():
     with tempfile.TemporaryDirectory() as d:
-        small = ['--size', '32', '--bs', '2', '--model', 'tiny', '--rounds', '1', '--threads', '1', '--no-peers', '--no-floor', '--device', 'cpu', '--out', d]
-        res = [shell('hdkd_bench', *o) for o in (['speed', *small, '--routes', 'callback'], ['accuracy'], ['speed', '--routes', 'nonsense'])]
-        written = sorted(o.name for o in Path(d).iterdir())
-    assert [o.returncode for o in res]==[0,2,2] and written==['speed.json','speed.png'], res
-    assert all(len(o.stderr.splitlines())==1 and not o.stdout for o in res[1:]) and 'there is speed' in res[1].stderr and "no route 'nonsense'" in res[2].stderr, res
-    print(res[0].stdout+res[1].stderr+res[2].stderr)
+        path = make_phantoms(Path(d)/'phantoms', n_train=6, n_test=2)
+        small = ['--size', '32', '--bs', '2', '--rounds', '1', '--threads', '1', '--out', Path(d)/'out']
+        res = [shell('hdkd_bench', *o) for o in (['speed', *small, '--model', 'tiny', '--no-peers', '--no-floor', '--device', 'cpu', '--routes', 'callback'],
+                                                 ['loader', *small, '--data', path], ['accuracy'], ['speed', '--routes', 'nonsense'], ['loader', '--no-peers'])]
+        written = sorted(o.name for o in (Path(d)/'out').iterdir())
+    assert [o.returncode for o in res]==[0,0,2,2,2] and written==['loader.json','loader.png','speed.json','speed.png'], res
+    assert all(len(o.stderr.splitlines())==1 and not o.stdout for o in res[2:]), res
+    for part,o in zip(('there is speed, loader', "no route 'nonsense'", 'loader has no option peers'), res[2:]): assert part in o.stderr, o
+    print(''.join(o.stdout+o.stderr for o in res))
 
 
 def lesson_one_name_one_meaning():
-    from hdkd_fastai import audit,demo,runs,speed
-    pairs = {hdkd_train:runs.train_run, hdkd_evaluate:runs.evaluate_runs, hdkd_audit:audit.run_audit, hdkd_demo:demo.run_demo, hdkd_bench:speed.run_speed}
-    defaults_of = lambda f: {k:p.default for k,p in inspect.signature(f).parameters.items() if k not in ('config','phantoms','runs','what','peer_bs')}
+    from hdkd_fastai import datasets,demo,runs,speed
+    pairs = {hdkd_train:runs.train_run, hdkd_evaluate:runs.evaluate_runs, hdkd_audit:datasets.run_audit, hdkd_demo:demo.run_demo, hdkd_bench:speed.run_speed}
+    own = 'config','phantoms','runs','what','peer_bs'
+    defaults_of = lambda f: {k:p.default for k,p in inspect.signature(f).parameters.items() if k not in own and (f,k)!=(hdkd_bench,'data')}
     assert all(defaults_of(a)==defaults_of(b) for a,b in pairs.items()), [a.__name__ for a,b in pairs.items() if defaults_of(a)!=defaults_of(b)]
     {a.__name__: f'{b.__module__}.{b.__name__}' for a,b in pairs.items()}
 

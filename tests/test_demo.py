@@ -2,12 +2,15 @@
 import tempfile
 from fastai.vision.all import *
 from scipy import stats
+from hdkd_fastai.cache import *
 from hdkd_fastai.complexity import *
 from hdkd_fastai.data import *
 from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import *
 from hdkd_fastai.fast import *
+from hdkd_fastai.files import *
 from hdkd_fastai.interpret import *
+from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.runs import *
 from hdkd_fastai.train import *

@@ -16,6 +16,8 @@ from fastcore.test import expect_fail
 from torch.testing import assert_close
 from hdkd_fastai.data import *
 from hdkd_fastai.evaluate import *
+from hdkd_fastai.files import *
+from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *

@@ -5,7 +5,10 @@ from hdkd_fastai.distill import *
 import subprocess,sys,tempfile
 from fastai.vision.all import *
 from fastcore.test import expect_fail
+from hdkd_fastai.cache import *
 from hdkd_fastai.data import *
+from hdkd_fastai.files import *
+from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.train import *
 class Stop(Callback):

@@ -6,6 +6,7 @@ from types import SimpleNamespace as NS
 from fastai.vision.all import *
 from importlib.metadata import version
 from hdkd_fastai.balance import *
+from hdkd_fastai.cache import *
 from hdkd_fastai.complexity import *
 from hdkd_fastai.data import *
 from hdkd_fastai.datasets import *
@@ -13,12 +14,15 @@ from hdkd_fastai.distill import *
 from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import *
 from hdkd_fastai.fast import *
+from hdkd_fastai.files import *
 from hdkd_fastai.interpret import *
+from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.resume import *
 from hdkd_fastai.train import *
 import contextlib,io
 from fastcore.test import expect_fail
+from unittest.mock import patch as replaced
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
 import shutil
@@ -103,6 +107,21 @@ def lesson_a_run_repeats_itself():
     assert new==['test.json','test_activation_maps.png','test_predictions.csv','test_report.png']
     assert evs['a'].accuracy==saved.accuracy==moved['a'].accuracy and mcnemar(evs['a'], saved)['p']==1
     files
+
+    with tempfile.TemporaryDirectory() as d:
+        d = Path(d)
+        data = make_phantoms(d/'phantoms', n_train=12, n_test=4, size=48)
+        kw,kept = dict(data=data, network='student', size=32, epochs=2, balance='smote', seed=1),d/'kept'
+        with contextlib.redirect_stdout(io.StringIO()):
+            train_run(out=d/'memory', **kw)
+            train_run(out=d/'first', cache=kept, **kw)
+            with replaced('hdkd_fastai.opening.checked_image', side_effect=AssertionError):                # no image is opened
+                train_run(out=d/'second', cache=kept, **kw)
+                repeated = repeat_run(d/'memory', out=d/'again', cache=kept)
+            assert train_run(out=d/'first', **kw)==json.loads((d/'first'/'run.json').read_text())    # the same run, wherever images are kept
+        assert len(kept.ls())==1 and len({(d/o/'model.safetensors').read_bytes() for o in ('memory','first','second','again')})==1
+        assert (d/'memory'/'config.yaml').read_text()==(d/'second'/'config.yaml').read_text() and 'cache' not in read_config(d/'first')
+    repeated['valid']['metrics']['accuracy']
 
     class StopOnce(Callback):
         "Interrupt the first fit in its third epoch"
@@ -195,6 +214,7 @@ def lesson_refused_runs():
                  refused_run("skip_bad is 'no'; expected true or false", skip_bad='no'),
                  refused_run('warms up for five', recipe='paper', epochs=3),
                  refused_run('lies in the folder of the images', data=data, out=data/'Training'/'out'),
+                 refused_run('choose a place outside (cache)', data=data, cache=data/'kept'),
                  refused_run("needs a teacher", network='hdkd'),
                  refused_run("a teacher was given", teacher=d/'base.safetensors'),
                  refused_run("stage widths is [64, 96, 192]", network='hdkd', teacher=d/'base.safetensors', data=data),

@@ -8,6 +8,8 @@ from torchvision.transforms import v2
 from fastcore.test import expect_fail
 import tempfile
 from hdkd_fastai.data import *
+from hdkd_fastai.files import *
+from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.train import *
 
