@@ -258,7 +258,7 @@ def lesson_what_cannot_be_had():
             said += [str(o.message) for o in messages if o.category is UserWarning]
             assert learn.fast.chosen==dict(dtype=torch.float32, compile=False, channels_last=True, fold_teacher=True, fused=False)
     assert said==['no bfloat16 in hardware on cpu; training in float32', 'torch.compile does not work here (RuntimeError: no C++ compiler); training without',
-                  'fused kernels cannot be built here (no C++ compiler); training without']
+                  'fused kernels cannot be built here (no C++ compiler); training without; install g++, or leave them out (fused=False)']
     with expect_fail(ValueError, 'compile and fused do the same work in two ways'): learn.to_fast(compile=True, fused=True)
     with expect_fail(ValueError, 'dtype is torch.float16; expected bfloat16 or float32'): learn.to_fast('float16')
     with expect_fail(ValueError, "compile is 'all'; expected True, False, 'student' or 'teacher'"): learn.to_fast(compile='all')
