@@ -342,6 +342,7 @@ def run_audit(
     print(f'{len(found.table)} images of {Path(path).name}\n\nImages with copies (near: distance up to {threshold:g})\n{found.summary()}\n\n'
           f"{o['groups']['with_copies']} groups of copies, the largest of {o['groups']['largest']}; pairs of copies with different labels: {len(found.conflicts)}\n\n"
           f'Guessing the class from the file\n{found.properties().round(4)}')
+    if found.summary().loc['test, copy in train','either']: print("\nTest images that also stand in train flatter every network; split='clean' (--split clean) leaves them out")
     if o['unreadable']: print('\nUnreadable files', *(': '.join(u) for u in o['unreadable']), sep='\n')
     if out is not None:
         out = Path(out)
@@ -350,7 +351,8 @@ def run_audit(
         found.pairs.to_csv(out/'pairs.csv', index=False)
         if len(found.pairs):
             import matplotlib.pyplot as plt # only a picture needs it
-            fig = found.plot_pairs(n)
+            across = found.pairs[(found.pairs.split_a=='test')!=(found.pairs.split_b=='test')] # those that matter most
+            fig = found.plot_pairs(n, pd.concat([across, found.pairs.drop(across.index)[:max(n-len(across), 0)]]))
             fig.savefig(out/'pairs.png', dpi=120)
             plt.close(fig)
     return found

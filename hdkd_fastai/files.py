@@ -10,6 +10,7 @@ __all__ = ['walk_files', 'split_folders', 'class_files', 'carve', 'image_parts',
 import math,mimetypes,os,re,unicodedata,warnings
 import numpy as np
 import pandas as pd
+from collections import Counter
 from contextlib import contextmanager
 from fastcore.basics import groupby
 from fastcore.foundation import L
@@ -84,7 +85,10 @@ def class_files(
     images,loose = files.filter(lambda o: _is_image(o) and o.parent!=folder),files.filter(lambda o: _is_image(o) and o.parent==folder)
     df = pd.DataFrame([(f, f.relative_to(folder).parts[0]) for f in images], columns=['file','label'])
     classes = df.label.unique()
-    if len(classes)==0: raise ValueError(f'{folder} holds no images in class folders; expected {folder}/CLASS/IMAGE')
+    if len(classes)==0:
+        other = Counter(o.suffix.lower() for o in files if o.suffix and not _is_image(o)).most_common(1)
+        raise ValueError(f'{folder} holds no images in class folders; expected {folder}/CLASS/IMAGE' +
+            (f', as PNG or JPEG (found are {other[0][1]} {other[0][0]} files: convert them first, DICOM with a window of your choice)' if other else ''))
     if empty := [o.name for o in _subfolders(folder) if o.name not in classes]:
         raise ValueError(f'{folder} has class folders without images: {_some(empty)}; fill them, or move them away')
     if len(classes)==1: raise ValueError(f'{folder} holds one class, {classes[0]!r}; expected at least two class folders')

@@ -209,7 +209,10 @@ def lesson_with_other_callbacks():
     learn = phantom_learner(fast)
     one = losses(learn, 1)
     learn.hdkd.stage_power = 0.
+    learn.model.stage1[0][1] = new = deepcopy(learn.model.stage1[0][1]) # so are layers that were exchanged
+    seen = new.num_batches_tracked.item()
     assert losses(learn, 1)[0,0]<.8*one[0,0] # stages 2 and 3 count once, not twice and three times
+    assert new.num_batches_tracked>seen
     res[0]
 
 

@@ -2,6 +2,7 @@
 import math,mimetypes,os,re,unicodedata,warnings
 import numpy as np
 import pandas as pd
+from collections import Counter
 from contextlib import contextmanager
 from fastcore.basics import groupby
 from fastcore.foundation import L
@@ -157,6 +158,10 @@ def lesson_what_goes_wrong():
         d = Path(d)
         with expect_fail(ValueError, 'missing is not a folder'): image_table(d/'missing')
         with expect_fail(ValueError, 'holds no images in class folders'): image_table(d)
+        (d/'a').mkdir(exist_ok=True)
+        (d/'a'/'slice.dcm').write_text('')
+        with expect_fail(ValueError, 'found are 1 .dcm files: convert them first'): image_table(d)
+        (d/'a'/'slice.dcm').unlink()
         path = make_phantoms(d/'phantoms', n_train=3, n_test=2)
         shutil.copytree(path/'Training'/'glioma', d/'one'/'glioma')
         with expect_fail(ValueError, "holds one class, 'glioma'"): image_table(d/'one')
