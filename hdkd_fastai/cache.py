@@ -81,7 +81,7 @@ def _write(path, records):
     except OSError as e:
         with suppress(OSError): part.unlink()
         raise ValueError(f'cannot write opened images into the folder {path.parent} ({e.strerror}); make room, choose another folder, or keep them in memory') from e
-    for o in path.parent.glob('*.part'): # left by programs that were killed
+    for o in path.parent.glob(f"{path.stem.rpartition('_')[0]}_*.part"): # ours, left by programs that were killed
         with suppress(OSError):
             if time.time()-o.stat().st_mtime>3600: o.unlink()
 
@@ -155,7 +155,6 @@ def open_all(
 # %% ../nbs/08d_cache.ipynb #45f02816
 class PixelDL(TfmdDL):
     "A `TfmdDL` over a table that gathers whole batches from its opener's `PixelCache`, if there is one"
-    _targets = None
     def _source(self):
         "Opener and file names, if the table, the cache and all else is as it should be"
         items,tls = getattr(self.dataset, 'items', None),getattr(self.dataset, 'tls', None)
@@ -165,11 +164,11 @@ class PixelDL(TfmdDL):
         if ok and isinstance(opener.seen, PixelCache): return opener,items[reader.cols[0]].tolist()
     def create_batches(self, samps):
         if (source := self._source()) is None: return super().create_batches(samps)
-        if self._targets is None: self._targets = [fa_collate([tl[i] for i in range_of(tl)]) for tl in self.dataset.tls[1:]]
-        return map(partial(self._gather, *source), chunked(samps, self.bs, self.drop_last))
-    def _gather(self, opener, files, idxs):
+        targets = [fa_collate([tl[i] for i in range_of(tl)]) for tl in self.dataset.tls[1:]]
+        return map(partial(self._gather, *source, targets), chunked(samps, self.bs, self.drop_last))
+    def _gather(self, opener, files, targets, idxs):
         rows = [opener.seen.rows.get(str(files[i]), -1) for i in idxs]
         xb = opener.seen.pixels[rows]
         for j,i in enumerate(idxs):
             if rows[j]<0: xb[j] = torch.tensor(_planes(opener(files[i])))
-        return (opener.pil_class._tensor_cls(torch.as_tensor(xb)), *(o[idxs] for o in self._targets))
+        return (opener.pil_class._tensor_cls(torch.as_tensor(xb)), *(o[idxs] for o in targets))

@@ -84,7 +84,7 @@ def hdkd_train(
     seed:int=0, # Of weights, order, augmentation and the choice of n images
     split_seed:int=0, # Of the split
     skip_bad:bool=False, # Leave unreadable images out and count them
-    fast:bool=False, # Train by the fast path: layout, bfloat16, compilation, folded teacher, as they pay here
+    fast:bool=False, # Train by the fast path: layout, bfloat16, fused kernels or compilation, folded teacher, as they pay here
     leave_out:str='', # What of the fast path to leave out: bfloat16,compile,channels_last,fold_teacher,fused
     cache:Path=None, # Folder, outside the images, that keeps them opened for other runs (default: in memory)
     out:Path='hdkd_run', # Folder for network, history and configuration

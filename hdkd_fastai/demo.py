@@ -178,7 +178,7 @@ def report(
         trained = OpenImage(m.meta['size'], m.meta['mode']) if hasattr(m, 'meta') else opener # a teacher from a file keeps its size
         save_checkpoint(out/f"{k.lower().replace(' ', '_')}.safetensors", m, classes, trained, accuracy=runs[0][k].accuracy)
     write_pictures(out, first, runs, df)
-    res = {**res, 'images': pd.crosstab(df.split, df.label).to_dict('index'), 'networks': {k:dict(parameters=count_params(m), macs=count_macs(m, shape)) for k,m in models.items()},
+    res = {**res, 'fast': {k:str(v) for k,v in first['HDKD'][0].fast.chosen.items()}, 'images': pd.crosstab(df.split, df.label).to_dict('index'), 'networks': {k:dict(parameters=count_params(m), macs=count_macs(m, shape)) for k,m in models.items()},
            'runs': [{k:e.to_dict() for k,e in o.items()} for o in runs], 'gain_points': gain, 'seconds': round(time.time()-start), 'versions': versions()}
     (out/'results.json').write_text(json.dumps(res, indent=1))
     over = 'one seed' if len(runs)==1 else f'over {len(runs)} seeds'

@@ -146,8 +146,10 @@ def can_fuse(self:FastCallback,
     if device.type!='cpu':
         if self.fused: warnings.warn(f'fused kernels are for the processor; on {device.type} compile does their work')
         return False
-    if not fused_forwards(unwrap_model(self.model)): return False
-    if e := kernel_error(): warnings.warn(f'fused kernels cannot be built here ({e}); training without')
+    if not fused_forwards(unwrap_model(self.model)):
+        if self.fused: warnings.warn('the network has no layers that the fused kernels know; training without')
+        return False
+    if e := kernel_error(): warnings.warn(f'fused kernels cannot be built here ({e}); training without; install g++, or leave them out (fused=False)')
     return e is None
 
 @patch
@@ -215,8 +217,9 @@ def prepare(self:FastCallback):
     stages = find_stages(self.model, hdkd.student_stages, 'student') if hdkd else []
     key = (unwrap_model(self.model), next(self.model.parameters()).device, self.chosen, hdkd and hdkd.teacher_stages, stages)
     if self.chosen['channels_last']: self.model.to(memory_format=torch.channels_last)
-    if self.key!=key: self.key,self.original,self.parts = key,None,self.fast_parts(self.model, stages, 'student')
-    self.replaced = {o: Replaced(self.model, self.in_dtype(self.model, self.parts if o else {})) for o in (True,False)}
+    if self.key!=key or self.chosen['fused']: self.parts = self.fast_parts(self.model, stages, 'student') # fused ones cost nothing, and layers may have changed
+    if self.key!=key: self.key,self.original = key,None
+    self.replaced = {o: Replaced(self.model, self.in_dtype(self.model, self.parts if o or self.chosen['fused'] else {})) for o in (True,False)}
     if hdkd and not (self.original is not None and self.knows_teacher()):
         self.original,self.teacher = unwrap_model(hdkd.teacher),self.prepare_teacher(hdkd)
         self.weights = {k:v.clone() for k,v in self.original.state_dict().items() if isinstance(v, Tensor)}

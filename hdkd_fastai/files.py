@@ -136,7 +136,9 @@ def check_outside(
 ):
     "ValueError if one of `folders` lies in `path`, where it would be taken for a part of the set"
     for k,v in folders.items():
-        if None not in (path,v) and Path(path).expanduser().resolve() in Path(v).expanduser().resolve().parents:
+        if None in (path,v): continue
+        inside = Path(v).expanduser().resolve()
+        if Path(path).expanduser().resolve() in (inside, *inside.parents):
             raise ValueError(f'{v} lies in the folder of the images; choose a place outside ({k})')
 
 # %% ../nbs/08_files.ipynb #a618d2e2

@@ -52,6 +52,7 @@ def hard_distillation_loss(
 
 def _by_stage(student_feats, teacher_feats, describe, loss, stage_power):
     "Sum over stages of `loss` between what `describe` makes of both networks' features"
+    if len(student_feats)!=len(teacher_feats): raise ValueError(f'{len(student_feats)} stages of the student, {len(teacher_feats)} of the teacher; give one for each')
     return sum(j**stage_power*loss(describe(at_least_float32(s)), describe(at_least_float32(t))) for j,(s,t) in enumerate(zip(student_feats, teacher_feats), 1))
 
 def attention_transfer_loss(

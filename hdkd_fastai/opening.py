@@ -46,4 +46,4 @@ class OpenImage(Transform):
     def resize(self, im):
         if im.mode=='F' or im.mode.startswith('I'): raise ValueError(f'mode {im.mode} has more than 8 bits; convert to 8 bits first, with a window of your choice')
         return self.pil_class(im.convert(self.mode).resize((self.size,self.size), Image.BILINEAR))
-    def __getstate__(self): return {**self.__dict__, 'seen':{}}
+    def __getstate__(self): return {**self.__dict__, 'seen':{}, 'keep':False} # a copy elsewhere opens what is there then

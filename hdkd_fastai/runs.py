@@ -339,7 +339,8 @@ def write_run(
     history.to_csv(out/'history.csv', index=False)
     save_figure(plot_curves({res['config']['network']:history}, loss='valid_loss', title='Loss and accuracy on the validation images'), out/'curves.png')
     shape = (1 if images.opener.mode=='L' else 3, images.opener.size, images.opener.size)
-    res = {**res, 'images': pd.crosstab(images.table.split, images.table.label).to_dict('index'), 'left_out': images.left_out,
+    fast = first(o.chosen for o in learn.cbs if isinstance(o, FastCallback))
+    res = {**res, 'fast': fast and {k:str(v) for k,v in fast.items()}, 'images': pd.crosstab(images.table.split, images.table.label).to_dict('index'), 'left_out': images.left_out,
            'parameters': count_params(m), 'macs': count_macs(m, shape), 'valid': ev.to_dict(), 'versions': versions()}
     write_json(out/'run.json', res)
     (out/'last.ckpt').unlink(missing_ok=True)

@@ -144,11 +144,11 @@ def speed_routes(
     levers = {'channels last': dict(channels_last=True), 'bfloat16': dict(dtype='bfloat16'), 'student compiled': dict(compile='student'),
               'teacher compiled': dict(compile='teacher'), 'teacher folded': dict(fold_teacher=True)}
     extras = {'fused optimizer': dict(fused=True)}
-    ends = {'all in {}, compiled': dict(compile=True)}
+    ends = {'all compiled in {}': dict(compile=True)}
     if torch.device(device).type=='cuda': extras['data on the device'] = dict(on_device=True)
     else:
         levers['fused kernels'],extras['memory kept'] = dict(fused=True),dict(keep=True)
-        ends['all in {}'] = dict(fused=True)
+        ends['all fused in {}'] = dict(fused=True)
     every = {k:v for o in extras.values() for k,v in o.items()}
     return {'official': dict(run='official'), 'callback': dict(run='learner'),
             **{k: dict(run='learner', fast={**off, **v}) for k,v in levers.items()},
@@ -431,7 +431,7 @@ def plot_speed(
     "Speed of each route against the first, with quartiles; dashed: the speed of the least time"
     group,df = group or first(res['groups']),speed_table(res, group)
     fig,ax = plt.subplots(figsize=(8, 1.1+.32*len(df)), layout='constrained')
-    colors = ['#999999' if i==0 else '#D55E00' if o.startswith('all in') else '#0072B2' for i,o in enumerate(df.index)] # Okabe-Ito
+    colors = ['#999999' if i==0 else '#D55E00' if o.startswith('all ') else '#0072B2' for i,o in enumerate(df.index)] # Okabe-Ito
     ax.barh(df.index, df.times_faster, xerr=[df.times_faster-df.low, df.high-df.times_faster], color=colors, capsize=3)
     for y,(high,t) in enumerate(zip(df.high, df.times_faster)): ax.annotate(f'{t:.1f}', (high,y), (5,0), textcoords='offset points', va='center', fontsize=9)
     if 'over_least' in df:

@@ -10,6 +10,7 @@ from hdkd_fastai.speed import machine,machine_line
 from hdkd_fastai.train import *
 from fastcore.test import expect_fail
 from hdkd_fastai.phantoms import *
+from hdkd_fastai.speed import speed_table
 from hdkd_fastai.loaders import *
 
 

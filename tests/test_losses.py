@@ -121,6 +121,7 @@ def lesson_what_goes_wrong():
     with expect_fail(ValueError, 'student [(2, 64, 8, 8), (2, 96, 4, 4)], teacher [(2, 64, 8, 8), (2, 96, 8, 8)]'):
         feature_distillation_loss([torch.zeros(2, 64, 8, 8), torch.zeros(2, 96, 4, 4)], [torch.zeros(2, 64, 8, 8), torch.zeros(2, 96, 8, 8)])
     with expect_fail(ValueError, 'pick stages of the same resolution'): attention_transfer_loss([torch.zeros(2, 3, 8, 8)], [torch.zeros(2, 5, 4, 4)])
+    with expect_fail(ValueError, '2 stages of the student, 1 of the teacher'): relation_distillation_loss([torch.zeros(2, 3)]*2, [torch.zeros(2, 3)])
     with expect_fail(ValueError, 'batches of two or more'): relation_distillation_loss([torch.zeros(1, 3)], [torch.zeros(1, 3)])
     with expect_fail(ValueError, 'temperature is 0'): logit_distillation_loss(torch.zeros(1, 4), torch.zeros(1, 4), temperature=0)
     with expect_fail(ValueError, "'batchmean' or 'official'"): logit_distillation_loss(torch.zeros(1, 4), torch.zeros(1, 4), reduction='mean')
