@@ -19,6 +19,7 @@ from .demo import *
 from .distill import *
 from .download import *
 from .evaluate import *
+from .experiments import *
 from .export import *
 from .fast import *
 from .files import *

@@ -9,6 +9,7 @@ __all__ = ['benches', 'run_command', 'hdkd_demo', 'typed', 'hdkd_train', 'hdkd_e
 import inspect,os,sys,warnings
 from fastcore.script import *
 from pathlib import Path
+from typing import Annotated
 
 # %% ../nbs/18_cli.ipynb #0f00307c
 def run_command(
@@ -59,7 +60,7 @@ def typed(func, values):
 @call_parse
 def hdkd_train(
     data:Path=None, # Folder of images: Brain Tumor MRI, HAM10000, or any in class folders (default: phantoms)
-    network:str='hdkd', # 'teacher', 'student' (alone) or 'hdkd' (a student with a teacher)
+    network:str='hdkd', # 'teacher', 'student' (alone), 'hdkd' (a student with a teacher), or another: MobileNetV2 and so on, or any of timm
     teacher:Path=None, # For 'hdkd': folder of the teacher's run, or its checkpoint
     n:int=None, # Training images per class (default: all)
     split:str='published', # 'published', or 'clean': no lesion, or no copy, in two parts
@@ -79,6 +80,7 @@ def hdkd_train(
     temperature:float=1., # Of both networks' answers
     feat_weight:float=10., # Weight of the features
     stage_power:float=1., # Weight of later stages
+    method:str='hdkd', # What 'hdkd' networks are taught by: 'hdkd', or alone 'logits', 'hard', 'features', 'attention' or 'relations'
     seed:int=0, # Of weights, order, augmentation and the choice of n images
     split_seed:int=0, # Of the split
     skip_bad:bool=False, # Leave unreadable images out and count them
@@ -118,7 +120,7 @@ def hdkd_audit(
     run_command('datasets.run_audit', path=path, out=out, threshold=threshold, n=n)
 
 # %% ../nbs/18_cli.ipynb #f495877e
-benches = dict(speed='speed.run_speed', loader='loaders.run_loader')
+benches = dict(speed='speed.run_speed', loader='loaders.run_loader', tables='experiments.run_tables')
 
 def run_bench(what, **kwargs):
     "Measure `what`; ValueError says what there is"
@@ -127,12 +129,18 @@ def run_bench(what, **kwargs):
     module,func = benches[what].split('.')
     known = [*inspect.signature(getattr(import_module(f'hdkd_fastai.{module}'), func)).parameters]
     if odd := [k for k in kwargs if k not in known]: raise ValueError(f"{what} has no option {odd[0]}; it has {', '.join(known)}")
+    if what!='tables' and 'data' in kwargs:
+        if len(kwargs['data'])>1: raise ValueError(f"{what} takes one folder of images, not {len(kwargs['data'])}")
+        kwargs['data'], = kwargs['data']
     run_command(benches[what], **kwargs)
 
 @call_parse
 def hdkd_bench(
-    what:str, # 'speed': a distillation step by every route; 'loader': images per second of every way to load them
-    data:Path=None, # 'loader': folder of images, as for hdkd_train
+    what:str, # 'speed': a distillation step by every route; 'loader': images per second of every way to load them; 'tables': the paper's tables
+    data:Annotated[Path,dict(action='append')]=None, # 'loader', 'tables': folder of images ('tables': once for each data set; default: phantoms)
+    profile:str='cpu', # 'tables': how large and how long, 'paper', 'gpu', 'cpu' or 'smoke'
+    tables:str='3,4,5,6,7,rivals', # 'tables': which, with commas between (default: all)
+    cache:Path=None, # 'tables': folder, outside the images, that keeps them opened (default: in memory)
     size:int=224, # Height and width of the images
     bs:int=8, # Images in a batch ('loader': 32)
     model:str='base', # 'base' as in the paper, or 'tiny'
@@ -142,8 +150,9 @@ def hdkd_bench(
     floor:bool=True, # Least time by kind of layer
     threads:int=None, # Threads (default: one for each core)
     device:str=None, # 'cpu' or 'cuda' (default: the GPU if there is one)
-    out:Path='hdkd_speed' # Folder for numbers and figure ('loader': hdkd_loader)
+    out:Path='hdkd_speed' # Folder for numbers and figure ('loader': hdkd_loader, 'tables': hdkd_tables)
 ):
-    "Measure side by side how fast a distillation step is, or how fast images are loaded"
+    "Measure side by side how fast a distillation step is, or how fast images are loaded; or do the runs of the paper's tables"
     args = {k:v for k,v in locals().items() if k!='what'}
+    if what=='tables': run_command('fast.keep_memory')
     run_command('cli.run_bench', what=what, **typed(hdkd_bench, args))

@@ -8,7 +8,6 @@ __all__ = ['prepare', 'train_one', 'compare', 'gain_of', 'result_table', 'write_
 # %% ../nbs/17a_demo.ipynb #d69feda2
 import tempfile
 from fastai.vision.all import *
-from scipy import stats
 from .cache import *
 from .complexity import *
 from .data import *
@@ -88,8 +87,8 @@ def gain_of(
 )->dict: # In points: gain of each seed, mean, 95% interval (None for one seed)
     "How many points HDKD is ahead of the student alone"
     gains = [100*(o['HDKD'].accuracy-o['student alone'].accuracy) for o in runs]
-    ci = stats.ttest_1samp(gains, 0).confidence_interval(.95) if len(set(gains))>1 else None
-    return dict(per_seed=gains, mean=float(np.mean(gains)), interval=[float(o) for o in ci] if ci else None)
+    mean,low,high = mean_interval(gains)
+    return dict(per_seed=gains, mean=mean, interval=None if np.isnan(low) else [low,high])
 
 # %% ../nbs/17a_demo.ipynb #d2d7b0e8
 def result_table(

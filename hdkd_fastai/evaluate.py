@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['okabe_ito', 'proportion_interval', 'Evaluation', 'quietly', 'image_names', 'evaluate', 'paired_answers', 'mcnemar',
-           'compare_evaluations', 'plot_confusion', 'plot_sensitivity', 'plot_reliability', 'plot_report',
-           'plot_comparison', 'learning_curve', 'plot_curves']
+           'compare_evaluations', 'mean_interval', 'plot_confusion', 'plot_sensitivity', 'plot_reliability',
+           'plot_report', 'plot_comparison', 'learning_curve', 'plot_curves']
 
 # %% ../nbs/12_evaluate.ipynb #a2cc70f4
 import fastai.callback.progress # `learn.no_bar`
@@ -18,7 +18,7 @@ from functools import partial
 from itertools import cycle
 from fastai.basics import *
 from matplotlib.ticker import MaxNLocator,PercentFormatter
-from scipy.stats import binned_statistic,binomtest,bootstrap,false_discovery_control,mannwhitneyu,monte_carlo_test
+from scipy.stats import binned_statistic,binomtest,bootstrap,false_discovery_control,mannwhitneyu,monte_carlo_test,ttest_1samp
 from sklearn.metrics import f1_score,multilabel_confusion_matrix,recall_score,roc_auc_score
 
 # %% ../nbs/12_evaluate.ipynb #00ce3d48
@@ -308,6 +308,16 @@ def compare_evaluations(
     test = pd.DataFrame({k: mcnemar(e, evals[reference]) for k,e in evals.items() if k!=reference}, index=['difference','low','high','p']).T
     test['p_adjusted'] = false_discovery_control(test.p)
     return pd.DataFrame({k: e.metrics() for k,e in evals.items()}).T.join(test)
+
+# %% ../nbs/12_evaluate.ipynb #1503b30d
+def mean_interval(
+    values # One number per seed
+)->tuple: # Mean, low, high; the limits are nan for one seed, or where all agree
+    "Mean with its 95% interval by Student's t; ValueError without values"
+    values = np.asarray(values, dtype=float)
+    if not len(values): raise ValueError('no values to average; expected at least one')
+    low,high = ttest_1samp(values, 0).confidence_interval(.95) if len(set(values))>1 else (np.nan,np.nan)
+    return float(values.mean()),float(low),float(high)
 
 # %% ../nbs/12_evaluate.ipynb #1eb039bc
 def plot_confusion(

@@ -9,6 +9,7 @@ __all__ = ['save_checkpoint', 'load_checkpoint', 'predict_images']
 from fastai.vision.all import *
 from .distill import *
 from .opening import *
+from .peers import *
 from .resume import write_whole
 from .student import *
 from .teacher import *
@@ -16,20 +17,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as safetensors_bytes
 
 # %% ../nbs/15_export.ipynb #76fb002e
-_kinds = dict(HDKDTeacher=HDKDTeacher, HDKDStudent=HDKDStudent)
+_kinds = dict(HDKDTeacher=HDKDTeacher, HDKDStudent=HDKDStudent, peer=peer_network)
 
 def save_checkpoint(
     path:Path, # File to write, usually `.safetensors`
-    model:nn.Module, # An `HDKDTeacher` or `HDKDStudent`, perhaps compiled or wrapped
+    model:nn.Module, # An `HDKDTeacher`, an `HDKDStudent` or a network from `peer_network`, perhaps compiled or wrapped
     classes:list, # Class names, in the order of the logits
     opener:OpenImage, # How images were opened in training
     **info # Anything else worth keeping that JSON can hold
 )->Path: # `path`
     "Write weights and what is needed to use them to one safetensors file; ValueError for another kind of network"
     model,path = unwrap_model(model),Path(path)
-    kind = next((k for k,v in _kinds.items() if isinstance(model, v)), None)
-    if kind is None: raise ValueError(f"a {type(model).__name__} cannot be saved here; expected {' or '.join(_kinds)}")
-    meta = dict(kind=kind, config=model.config, classes=list(classes), size=opener.size, mode=opener.mode, info=info)
+    kind = 'peer' if hasattr(model, 'peer') else type(model).__name__
+    if kind not in _kinds: raise ValueError(f"a {kind} cannot be saved here; expected an HDKDTeacher, an HDKDStudent or a network from peer_network")
+    meta = dict(kind=kind, config=model.peer if kind=='peer' else model.config, classes=list(classes), size=opener.size, mode=opener.mode, info=info)
     tensors = {k:v.detach().cpu().contiguous() for k,v in model.state_dict().items()}
     data = safetensors_bytes(tensors, metadata=dict(hdkd_fastai=json.dumps(meta))) # its `save_file` would make the file readable for its owner only
     write_whole(path, lambda f: f.write(data))
@@ -52,6 +53,7 @@ def load_checkpoint(
         model.load_state_dict(state)
         model.meta = {k:meta[k] for k in ('kind','config','classes','size','mode','info')}
     except (SafetensorError,KeyError,TypeError,RuntimeError,ValueError) as e:
+        if isinstance(e.__cause__, ImportError): raise # the library of another network
         raise ValueError(f'{path} is no checkpoint of hdkd_fastai ({type(e).__name__}); expected a file written by save_checkpoint') from e
     if classes is not None and list(classes)!=meta['classes']:
         raise ValueError(f"{path} was trained on the classes {', '.join(meta['classes'])}; expected {', '.join(classes)}")

@@ -120,7 +120,12 @@ def after_validate(self:Resume):
 
 @patch
 def after_epoch(self:Resume):
-    if self.training_epoch and not self.skip and not rank_distrib(): write_whole(self.path, partial(torch.save, self.state_dict()))
+    if self.training_epoch and not self.skip and not rank_distrib():
+        try: write_whole(self.path, partial(torch.save, self.state_dict()))
+        except (OSError,RuntimeError) as e:
+            why = e if isinstance(e, OSError) else e.__context__ # `torch.save` hides what the system said
+            if not isinstance(why, OSError): raise
+            raise ValueError(f'cannot write {self.path} ({why.strerror}); make room and begin again: the epochs before this one are kept') from e
     self.training_epoch,self.skip = False,False # `validate` and `get_preds` fire this event too
 
 @patch

@@ -12,6 +12,7 @@ from hdkd_fastai.demo import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.download import *
 from hdkd_fastai.evaluate import *
+from hdkd_fastai.experiments import *
 from hdkd_fastai.export import *
 from hdkd_fastai.fast import *
 from hdkd_fastai.files import *

@@ -2,6 +2,7 @@
 import inspect,os,sys,warnings
 from fastcore.script import *
 from pathlib import Path
+from typing import Annotated
 import subprocess,tempfile
 from hdkd_fastai.phantoms import *
 def shell(command, *args):
@@ -56,20 +57,24 @@ def lesson_hdkd_bench():
         path = make_phantoms(Path(d)/'phantoms', n_train=6, n_test=2)
         small = ['--size', '32', '--bs', '2', '--rounds', '1', '--threads', '1', '--out', Path(d)/'out']
         res = [shell('hdkd_bench', *o) for o in (['speed', *small, '--model', 'tiny', '--no-peers', '--no-floor', '--device', 'cpu', '--routes', 'callback'],
-                                                 ['loader', *small, '--data', path], ['accuracy'], ['speed', '--routes', 'nonsense'], ['loader', '--no-peers'])]
+                                                 ['loader', *small, '--data', path], ['accuracy'], ['speed', '--routes', 'nonsense'], ['loader', '--no-peers'],
+                                                 ['loader', '--data', path, '--data', path], ['tables', '--profile', 'huge'], ['tables', '--data', path, '--data', path, '--tables', '3'])]
         written = sorted(o.name for o in (Path(d)/'out').iterdir())
-    assert [o.returncode for o in res]==[0,0,2,2,2] and written==['loader.json','loader.png','speed.json','speed.png'], res
+    assert [o.returncode for o in res]==[0,0,2,2,2,2,2,2] and written==['loader.json','loader.png','speed.json','speed.png'], res
     assert all(len(o.stderr.splitlines())==1 and not o.stdout for o in res[2:]), res
-    for part,o in zip(('there is speed, loader', "no route 'nonsense'", 'loader has no option peers'), res[2:]): assert part in o.stderr, o
+    parts = 'there is speed, loader, tables',"no route 'nonsense'",'loader has no option peers','loader takes one folder of images, not 2','there are paper, gpu, cpu, smoke','are both brain_tumor_mri'
+    for part,o in zip(parts, res[2:]): assert part in o.stderr, o
     print(''.join(o.stdout+o.stderr for o in res))
 
 
 def lesson_one_name_one_meaning():
-    from hdkd_fastai import datasets,demo,runs,speed
+    from hdkd_fastai import datasets,demo,experiments,runs,speed
     pairs = {hdkd_train:runs.train_run, hdkd_evaluate:runs.evaluate_runs, hdkd_audit:datasets.run_audit, hdkd_demo:demo.run_demo, hdkd_bench:speed.run_speed}
-    own = 'config','phantoms','runs','what','peer_bs'
-    defaults_of = lambda f: {k:p.default for k,p in inspect.signature(f).parameters.items() if k not in own and (f,k)!=(hdkd_bench,'data')}
+    own = 'config','phantoms','runs','what','peer_bs','opened'
+    defaults_of = lambda f: {k:p.default for k,p in inspect.signature(f).parameters.items() if k not in own and not (f==hdkd_bench and k in ('data','profile','tables','cache'))}
     assert all(defaults_of(a)==defaults_of(b) for a,b in pairs.items()), [a.__name__ for a,b in pairs.items() if defaults_of(a)!=defaults_of(b)]
+    tables = defaults_of(experiments.run_tables)
+    assert {k: inspect.signature(hdkd_bench).parameters[k].default for k in tables if k!='out'}=={k:v for k,v in tables.items() if k!='out'}
     {a.__name__: f'{b.__module__}.{b.__name__}' for a,b in pairs.items()}
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import cycle
 from fastai.basics import *
 from matplotlib.ticker import MaxNLocator,PercentFormatter
-from scipy.stats import binned_statistic,binomtest,bootstrap,false_discovery_control,mannwhitneyu,monte_carlo_test
+from scipy.stats import binned_statistic,binomtest,bootstrap,false_discovery_control,mannwhitneyu,monte_carlo_test,ttest_1samp
 from sklearn.metrics import f1_score,multilabel_confusion_matrix,recall_score,roc_auc_score
 from fastai.vision.all import *
 from fastcore.test import expect_fail
@@ -426,6 +426,15 @@ def lesson_two_networks_the_same_images():
     with expect_fail(ValueError, 'expected the same in the same order'): mcnemar(a, Evaluation(probs, targs, list(CLASSES)[::-1]))
     with expect_fail(ValueError, "'other' is not among network"): compare_evaluations({'network': a}, 'other')
     mcnemar(a, shuffled)
+
+
+def lesson_several_seeds():
+    gains = [10, 18, 8]
+    half = 4.302653*np.std(gains, ddof=1)/np.sqrt(3)      # Student's t with two degrees of freedom
+    np.testing.assert_allclose(mean_interval(gains), [12, 12-half, 12+half], rtol=1e-5)
+    assert mean_interval([5])[0]==5 and np.isnan(mean_interval([5])[1:]).all() and np.isnan(mean_interval([5,5,5])[1:]).all()
+    with expect_fail(ValueError, 'no values'): mean_interval([])
+    mean_interval(gains)
 
 
 def lesson_who_is_taken_for_whom():

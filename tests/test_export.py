@@ -2,6 +2,7 @@
 from fastai.vision.all import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.opening import *
+from hdkd_fastai.peers import *
 from hdkd_fastai.resume import write_whole
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
@@ -28,6 +29,12 @@ def lesson_loading():
         assert loaded.meta['info']=={'accuracy': .9} and [o.name for o in Path(d).iterdir()]==['student.safetensors']
         size = path.stat().st_size
     {k: v for k,v in loaded.meta.items() if k!='config'}, f'{size/1e6:.2f} MB'
+
+    with tempfile.TemporaryDirectory() as d:
+        model,xb = peer_network('MobileViT-S', 4, 1, 32).eval(),torch.rand(2, 1, 32, 32)
+        loaded = load_checkpoint(save_checkpoint(Path(d)/'peer.safetensors', model, CLASSES, OpenImage(32, 'L')), classes=CLASSES)
+        assert torch.equal(loaded(xb), model(xb)) and loaded.meta['kind']=='peer'
+    loaded.meta['config']
 
 
 def lesson_what_goes_wrong():

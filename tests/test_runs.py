@@ -16,7 +16,9 @@ from hdkd_fastai.export import *
 from hdkd_fastai.fast import *
 from hdkd_fastai.files import *
 from hdkd_fastai.interpret import *
+from hdkd_fastai.losses import *
 from hdkd_fastai.opening import *
+from hdkd_fastai.peers import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.resume import *
 from hdkd_fastai.train import *
@@ -54,12 +56,43 @@ def lesson_a_bar_for_the_terminal_a_line_for_the_log():
     print(log.getvalue())
 
 
+def lesson_one_training():
+    images = load_images(size=32, phantoms=dict(n_train=6, n_test=4))
+    config = {**run_defaults(), 'size':32, 'bs':64, 'smoothing':0., 'tfms':'none', 'feat_weight':3., 'alpha':.3}
+    teacher = run_learner({**config, 'network':'teacher'}, images).model
+    teacher.meta = dict(kind='HDKDTeacher', mode='L')
+    found = {}
+    for method in methods:
+        learn = run_learner({**config, 'method':method}, images, teacher)
+        with learn.no_bar(), learn.no_logging(): learn.fit(1, 0.)
+        found[method] = dict(zip(learn.recorder.metric_names[1:-1], learn.recorder.values[-1]), heads=1+learn.model.config['distill'])
+    df = pd.DataFrame(found).T[['train_loss','ce_loss','kd_loss','feat_loss','heads']]
+    alone = [o in without_answers for o in df.index]
+    by_hand = np.where(alone, df.ce_loss, .7*df.ce_loss+.3*df.kd_loss) + 3*df.feat_loss
+    np.testing.assert_allclose(df.train_loss.astype(float), by_hand.astype(float), rtol=1e-5)
+    assert list(df.heads)==[2-o for o in alone] and (df.feat_loss[['logits','hard']]==0).all() and df.feat_loss[['hdkd','attention','relations']].nunique()==3
+    assert df.kd_loss['hard']>df.kd_loss['logits'] and (df.feat_loss['hdkd']>0)
+    df.round(4)
+
+
 def lesson_evaluation():
     never_wrong = Evaluation(np.eye(2)[[0,0,1,1]], [0,0,1,1], 'ab')
     text,table = report_text(never_wrong),comparison_text(compare_evaluations(dict(a=never_wrong, b=never_wrong, c=Evaluation(np.eye(2)[[0,1,1,1]], [0,0,1,1], 'ab'))))
     assert 'nan' not in text+table and ['auroc','100.0','no','interval:','all','draws','agree'] in [o.split() for o in text.splitlines()] and '100.0 [51.0, 100.0]' in text
     assert [o.split()[-3:] for o in table.splitlines()[2:3]]==[['+0.0','1','1']] and '-25.0 [' in table
     print(f'{text}\n\n{table}')
+
+    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()):
+        d = Path(d)
+        kw = dict(data=make_phantoms(d/'phantoms', n_train=8, n_test=4, size=32), size=32, epochs=1)
+        res = train_run(network='MobileNetV2', out=d/'peer', **kw)
+        train_run(network='student', out=d/'student', **kw)
+        evs = evaluate_runs([d/'student', d/'peer'], out=d/'both')
+        again = repeat_run(d/'peer', out=d/'again')
+        same = (d/'peer'/'model.safetensors').read_bytes()==(d/'again'/'model.safetensors').read_bytes()
+        maps = sorted(o.name for o in (d/'both').iterdir())
+    assert same and res['config']['network']=='MobileNetV2' and evs['peer'].n==16 and 'test_comparison.json' in maps
+    res['parameters'], maps
 
 
 def lesson_a_run_repeats_itself():
@@ -201,7 +234,9 @@ def lesson_refused_runs():
         save_checkpoint(d/'student.safetensors', hdkd_tiny(4, n_in=1), CLASSES, OpenImage(64, 'L'))
         (d/'bad.yaml').write_text('epoch: 3')
         (d/'broken.yaml').write_text('epochs: [3')
-        lines = [refused_run("network is 'cnn'; expected teacher, student, hdkd", network='cnn'),
+        lines = [refused_run("network is 'cnn'; expected teacher, student, hdkd, one of MobileNetV2", network='cnn'),
+                 refused_run("method is 'magic'; expected hdkd, logits, hard", method='magic'),
+                 refused_run("method is 'hard', but network is 'student'", network='student', method='hard'),
                  refused_run("recipe is 'best'", recipe='best'),
                  refused_run("balance is 'all'", balance='all'),
                  refused_run("smote_by is 'pixel'; expected pixels, thumbnails", smote_by='pixel'),
