@@ -138,6 +138,7 @@ def fit_macs(self:FastCallback,
     except Exception: return 0. # a network that cannot be run without its data
     return n*len(x)*self.n_epoch*len(self.dls.train)
 
+# %% ../nbs/11_fast.ipynb #2aba9fbb
 @patch
 def can_fuse(self:FastCallback,
     device:torch.device # Of the learner

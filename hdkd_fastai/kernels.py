@@ -8,8 +8,7 @@ __all__ = ['kernel_sources', 'gelu_coefs', 'gelu_grad_coefs', 'short_length', 'b
            'short_attention', 'lone_gelu', 'joined', 'fused_forwards']
 
 # %% ../nbs/10c_kernels.ipynb #f8fd436a
-import ctypes,hashlib,os,shlex,subprocess,tempfile,warnings
-from collections import Counter
+import ctypes,hashlib,os,shlex,subprocess,tempfile
 from functools import cache,partial
 from pathlib import Path
 import torch
@@ -410,6 +409,7 @@ def lone_gelu(
     run_kernel('gelu_forward', x, x, y, x.numel())
     return y
 
+# %% ../nbs/10c_kernels.ipynb #46f6b100
 def joined(
     seq:nn.Sequential, # Layers
     keep:set=() # Modules whose output has to be seen
@@ -426,6 +426,7 @@ def _in_turn(x, fs):
     for f in fs: x = f(x)
     return x
 
+# %% ../nbs/10c_kernels.ipynb #777b23a6
 def fused_forwards(
     model:nn.Module, # Network, on the processor
     keep:tuple=() # Modules whose output has to be seen

@@ -50,6 +50,7 @@ def hard_distillation_loss(
     "Cross-entropy with the teacher's first choice, hard-label distillation of DeiT (arXiv 2012.12877)"
     return F.cross_entropy(at_least_float32(student_logits), teacher_logits.argmax(1))
 
+# %% ../nbs/06_losses.ipynb #6edbc5ca
 def _by_stage(student_feats, teacher_feats, describe, loss, stage_power):
     "Sum over stages of `loss` between what `describe` makes of both networks' features"
     if len(student_feats)!=len(teacher_feats): raise ValueError(f'{len(student_feats)} stages of the student, {len(teacher_feats)} of the teacher; give one for each')
