@@ -1,0 +1,148 @@
+"What Sphinx does not know about nbdev: directives in cells, docments, and where a name in backticks is explained."
+import inspect, json, re, subprocess
+from pathlib import Path
+
+from docutils import nodes
+from fastcore.docments import docments
+from fastcore.nbio import dict2nb
+from nbdev.doclinks import NbdevLookup
+from nbdev.process import NBProcessor
+from nbformat import from_dict
+from sphinx.addnodes import pending_xref
+from sphinx.errors import ExtensionError
+
+from hdkd_fastai._modidx import d as index
+
+nbs = Path(__file__).parent.parent/'nbs'
+
+def read_notebook(text):
+    "A notebook without nbdev's directives: they become tags, which myst-nb knows or turns into CSS classes"
+    nb = NBProcessor(nb=dict2nb(json.loads(text))).nb
+    for c in nb.cells:
+        d = c.directives_
+        tags = [f'nbdev-{o}' for o in d]
+        if {'hide','default_exp'}&set(d): tags.append('remove-cell')
+        if d.get('echo')=='false': tags.append('remove-input')
+        c.metadata = dict(c.metadata, tags=tags)
+        if c.cell_type=='markdown': c.source = re.sub(r'\]\(\.\./(\w+)\.md\)', lambda m: f'](about/{m[1].lower()}.md)', c.source)
+    keep = ('cell_type','id','source','metadata','outputs','execution_count')
+    cells = [{k:v for k,v in c.items() if k in keep} for c in nb.cells]
+    return from_dict(dict(cells=cells, metadata=nb.metadata, nbformat=4, nbformat_minor=5))
+
+def modules():
+    "Module to the notebook that makes it, in the order of the notebooks"
+    found = {}
+    for p in sorted(nbs.glob('*.ipynb')):
+        m = re.search(r'#\| *default_exp (\w+)', p.read_text(encoding='utf-8'))
+        if m and m[1]!='all' and not m[1].startswith('_'): found[m[1]] = p.stem
+    return found
+
+def write_reference(app):
+    "One page for each module, and one that lists them"
+    api = nbs/'api'
+    api.mkdir(exist_ok=True)
+    head = lambda o: f'{o}\n{"="*len(o)}\n\n'
+    pages = {'index': head('Reference') + 'Every name that the package exports, module by module; ``from hdkd_fastai.all import *`` brings them all.\n\n'
+                      '.. autosummary::\n\n' + ''.join(f'   hdkd_fastai.{m}\n' for m in modules())}
+    for m,nb in modules().items():
+        patched = [k.split('.',2)[2] for k in index['syms'][f'hdkd_fastai.{m}'] if k.startswith(f'hdkd_fastai.{m}.Learner.')]
+        pages[m] = (head(m) + f'Explained and tested in :doc:`/{nb}`.\n\n.. automodule:: hdkd_fastai.{m}\n   :members:\n\n'
+                    + ''.join(f'.. automethod:: fastai.learner::{o}\n\n' for o in patched))
+    for k,v in pages.items():
+        p = api/f'{k}.rst'
+        if not p.exists() or p.read_text(encoding='utf-8')!=v: p.write_text(v, encoding='utf-8')
+
+def targets():
+    "Name as prose writes it, to its full Python name; ours only"
+    found = {}
+    for m,syms in index['syms'].items():
+        for k in syms:
+            short = k[len(m)+1:]
+            if any(o.startswith('_') for o in short.split('.')): continue
+            full = f'fastai.learner.{short}' if short.startswith('Learner.') else k
+            found[short] = found[k] = full
+            if short.startswith('Learner.'): found['learn'+short[7:]] = full
+    return found
+
+ours,theirs = targets(),NbdevLookup(strip_libs=('fastai','fastcore'))
+
+def link_names(app, doctree):
+    "A name in backticks leads to where it is explained: here, or in fastai's documentation"
+    for n in list(doctree.findall(nodes.literal)):
+        up = n
+        while up := up.parent:
+            if isinstance(up, (nodes.reference,pending_xref,nodes.title)): break
+        if up: continue
+        name = re.sub(r'\(.*\)$', '', n.astext())
+        if full := ours.get(name):
+            new = pending_xref('', refdomain='py', reftype='obj', reftarget=full, refexplicit=True, refwarn=False, refdoc=app.env.docname)
+        elif url := theirs.doc(name): new = nodes.reference('', '', refuri=url)
+        else: continue
+        n.replace_self(new)
+        new += n
+
+def inline_svg(app, doctree):
+    "Vector graphics become part of the page, so that they follow its theme"
+    for n in list(doctree.findall(nodes.image)):
+        if n['uri'].endswith('.svg'): n.replace_self(nodes.raw('', (nbs/n['uri']).read_text(encoding='utf-8'), format='html'))
+
+def rst(text):
+    "Markdown of a docstring or docment as reStructuredText"
+    esc = lambda o: re.sub(r'\\\*(\w+)\\\*', r'\\ *\1*\\ ', re.sub(r'([*_|<>\\])', r'\\\1', o))
+    return ''.join(rf'\ ``{o[1:-1]}``\ ' if o.startswith('`') else esc(o) for o in re.split(r'(`[^`]+`)', text))
+
+def type_name(o):
+    "An annotation in a few words"
+    if o is inspect.Parameter.empty: return ''
+    return f"``{o.__name__ if isinstance(o, type) else str(o).replace('typing.', '')}``"
+
+def add_docments(app, what, name, obj, options, lines):
+    "Docstrings are Markdown, and a table of docments follows them"
+    if not name.startswith('hdkd_fastai') and not getattr(obj, '__module__', '').startswith('hdkd_fastai'): return
+    lines[:] = [rst(o) for o in lines]
+    if what not in ('function','method','class'): return
+    try: docs = docments(obj, full=True, returns=True)
+    except (TypeError,ValueError): return
+    rows = [(k, o) for k,o in docs.items() if k not in ('self','cls') and (k!='return' or o.docment)]
+    if not any(o.docment for _,o in rows): return
+    lines += ['', '.. list-table::', '   :class: params', '   :header-rows: 1', '']
+    empty = inspect.Parameter.empty
+    for row in [('', 'Type', 'Default', 'Meaning'),
+                *((f'*returns*' if k=='return' else f'**{k}**', type_name(o.anno), f'``{o.default!r}``' if o.get('default', empty) is not empty else '',
+                   rst(o.docment or '')) for k,o in rows)]:
+        lines += [f"   {'* -' if i==0 else '  -'} {c}" for i,c in enumerate(row)]
+    lines.append('')
+
+katex = Path(__file__).parent/'node_modules/katex/dist'
+katex_js = """const katex = require(process.argv[1])
+require('readline').createInterface({input: process.stdin}).on('line', line => {
+  const {latex, display} = JSON.parse(line)
+  let html = '', error = ''
+  try { html = katex.renderToString(latex, {displayMode: display}) } catch (e) { error = e.message }
+  console.log(JSON.stringify({html, error}))
+})"""
+
+def typeset(latex, display, node=[]):
+    "HTML and MathML of an equation, by one KaTeX that stays up for all of them"
+    if not node: node.append(subprocess.Popen(['node', '-e', katex_js, katex/'katex.min.js'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+    node[0].stdin.write(json.dumps(dict(latex=latex, display=display))+'\n')
+    node[0].stdin.flush()
+    res = json.loads(node[0].stdout.readline())
+    if res['error']: raise ExtensionError(f"{res['error']}\nin the equation {latex}")
+    return res['html']
+
+def inline_math(self, node):
+    self.body.append(f'<span class="math">{typeset(node.astext(), False)}</span>')
+    raise nodes.SkipNode
+
+def block_math(self, node):
+    self.body.append(self.starttag(node, 'div', CLASS='math') + typeset(node.astext(), True) + '</div>')
+    raise nodes.SkipNode
+
+def setup(app):
+    app.add_html_math_renderer('katex', inline_renderers=(inline_math,None), block_renderers=(block_math,None))
+    app.connect('builder-inited', write_reference, priority=1)
+    app.connect('doctree-read', link_names)
+    app.connect('doctree-read', inline_svg)
+    app.connect('autodoc-process-docstring', add_docments)
+    return dict(parallel_read_safe=True, parallel_write_safe=False)
