@@ -22,6 +22,8 @@ exclude_patterns = ['models', '**/.ipynb_checkpoints', # of KaTeX: style sheet a
                     'contrib', 'katex.css', 'katex-*', 'katex*.js', '*.mjs', 'fonts/*.ttf', 'fonts/*.woff', 'README.md']
 external_toc_path = str(here/'toc.yml')
 
+smartquotes = False
+
 # Notebooks: never executed, directives read as nbdev reads them
 nb_execution_mode = 'off'
 nb_custom_formats = {'.ipynb': ['glue.read_notebook', {}]}
@@ -36,7 +38,6 @@ autodoc_typehints = 'none'
 autodoc_inherit_docstrings = False
 autodoc_member_order = 'bysource'
 add_module_names = False
-python_maximum_signature_line_length = 100
 
 # Equations are typeset while the site is built; the fonts travel with it
 html_math_renderer = 'katex'
@@ -44,11 +45,12 @@ html_math_renderer = 'katex'
 html_theme = 'furo'
 html_theme_options = dict(top_of_page_buttons=[])
 html_title = 'HDKD for fastai'
+html_favicon = 'static/favicon.svg'
 templates_path = ['templates']
 html_static_path = ['static', 'node_modules/katex/dist']
 html_css_files = ['katex.min.css', 'custom.css']
 html_js_files = ['custom.js']
 html_sourcelink_suffix = ''
 html_show_copyright = False
-html_context = dict(repo=os.environ.get('GITHUB_REPOSITORY', ''))
+html_context = dict(repo=os.environ.get('GITHUB_REPOSITORY', '')) # owner/name, as GitHub Actions sets it: for Colab
 pygments_style,pygments_dark_style = 'github-light-high-contrast','github-dark-high-contrast'

@@ -1,5 +1,5 @@
 "What Sphinx does not know about nbdev: directives in cells, docments, and where a name in backticks is explained."
-import inspect, json, re, subprocess
+import functools, inspect, json, re, subprocess
 from pathlib import Path
 
 from docutils import nodes
@@ -10,6 +10,7 @@ from nbdev.process import NBProcessor
 from nbformat import from_dict
 from sphinx.addnodes import pending_xref
 from sphinx.errors import ExtensionError
+from sphinx.pycode import ModuleAnalyzer
 
 from hdkd_fastai._modidx import d as index
 
@@ -29,6 +30,7 @@ def read_notebook(text):
     cells = [{k:v for k,v in c.items() if k in keep} for c in nb.cells]
     return from_dict(dict(cells=cells, metadata=nb.metadata, nbformat=4, nbformat_minor=5))
 
+@functools.cache
 def modules():
     "Module to the notebook that makes it, in the order of the notebooks"
     found = {}
@@ -36,6 +38,10 @@ def modules():
         m = re.search(r'#\| *default_exp (\w+)', p.read_text(encoding='utf-8'))
         if m and m[1]!='all' and not m[1].startswith('_'): found[m[1]] = p.stem
     return found
+
+def patched(modname):
+    "The methods that a module adds to fastai's `Learner`"
+    return [o[len(modname)+1:] for o in index['syms'].get(modname, {}) if o.startswith(f'{modname}.Learner.')]
 
 def write_reference(app):
     "One page for each module, and one that lists them"
@@ -45,9 +51,10 @@ def write_reference(app):
     pages = {'index': head('Reference') + 'Every name that the package exports, module by module; ``from hdkd_fastai.all import *`` brings them all.\n\n'
                       '.. autosummary::\n\n' + ''.join(f'   hdkd_fastai.{m}\n' for m in modules())}
     for m,nb in modules().items():
-        patched = [k.split('.',2)[2] for k in index['syms'][f'hdkd_fastai.{m}'] if k.startswith(f'hdkd_fastai.{m}.Learner.')]
         pages[m] = (head(m) + f'Explained and tested in :doc:`/{nb}`.\n\n.. automodule:: hdkd_fastai.{m}\n   :members:\n\n'
-                    + ''.join(f'.. automethod:: fastai.learner::{o}\n\n' for o in patched))
+                    + ''.join(f'.. automethod:: hdkd_fastai.{m}::{o}\n\n' for o in patched(f'hdkd_fastai.{m}')))
+    for p in api.glob('*.rst'):
+        if p.stem not in pages: p.unlink()
     for k,v in pages.items():
         p = api/f'{k}.rst'
         if not p.exists() or p.read_text(encoding='utf-8')!=v: p.write_text(v, encoding='utf-8')
@@ -59,12 +66,11 @@ def targets():
         for k in syms:
             short = k[len(m)+1:]
             if any(o.startswith('_') for o in short.split('.')): continue
-            full = f'fastai.learner.{short}' if short.startswith('Learner.') else k
-            found[short] = found[k] = full
-            if short.startswith('Learner.'): found['learn'+short[7:]] = full
+            found[short] = found[k] = k
+            if short.startswith('Learner.'): found['learn'+short[7:]] = k
     return found
 
-ours,theirs = targets(),NbdevLookup(strip_libs=('fastai','fastcore'))
+ours,theirs = targets(),NbdevLookup(strip_libs='fastai', skip_mods='fastai.torch_core') # torch_core has a `Module` of its own
 
 def link_names(app, doctree):
     "A name in backticks leads to where it is explained: here, or in fastai's documentation"
@@ -73,10 +79,16 @@ def link_names(app, doctree):
         while up := up.parent:
             if isinstance(up, (nodes.reference,pending_xref,nodes.title)): break
         if up: continue
-        name = re.sub(r'\(.*\)$', '', n.astext())
-        if full := ours.get(name):
+        m = re.fullmatch(r'([\w.]+)(\([^()]*\))?', n.astext())
+        if not m: continue
+        name = m[1]
+        full = ours.get(name)
+        if full and not m[2] and re.fullmatch('[a-z0-9]+', name): # a plain word is our name only where it is defined
+            mod = full.split('.')[1]
+            if app.env.docname not in (f'api/{mod}', modules().get(mod)): continue
+        if full:
             new = pending_xref('', refdomain='py', reftype='obj', reftarget=full, refexplicit=True, refwarn=False, refdoc=app.env.docname)
-        elif url := theirs.doc(name): new = nodes.reference('', '', refuri=url)
+        elif url := re.match('[A-Z]|[a-z]+_', name) and theirs.doc(name): new = nodes.reference('', '', refuri=url)
         else: continue
         n.replace_self(new)
         new += n
@@ -93,8 +105,9 @@ def rst(text):
 
 def type_name(o):
     "An annotation in a few words"
-    if o is inspect.Parameter.empty: return ''
-    return f"``{o.__name__ if isinstance(o, type) else str(o).replace('typing.', '')}``"
+    if o in (inspect.Parameter.empty, type(None)): return ''
+    if not isinstance(o, type): return f"``{str(o).replace('typing.', '')}``"
+    return f"``{'nn.' if o.__module__.startswith('torch.nn') else ''}{o.__name__}``"
 
 def add_docments(app, what, name, obj, options, lines):
     "Docstrings are Markdown, and a table of docments follows them"
@@ -139,10 +152,23 @@ def block_math(self, node):
     self.body.append(self.starttag(node, 'div', CLASS='math') + typeset(node.astext(), True) + '</div>')
     raise nodes.SkipNode
 
+def find_source(app, modname):
+    "The source of a method that was patched onto `Learner` is where it was written"
+    if not modname.startswith('hdkd_fastai'): return
+    code = ModuleAnalyzer.for_module(modname)
+    tags = code.find_tags()
+    return code.code, tags | {o: tags[o[8:]] for o in patched(modname)}
+
+def caption_level(app, pagename, templatename, context, doctree):
+    "The sidebar's captions are headings without a level; readers of screens need one"
+    context['furo_navigation_tree'] = context['furo_navigation_tree'].replace('role="heading"', 'role="heading" aria-level="2"')
+
 def setup(app):
     app.add_html_math_renderer('katex', inline_renderers=(inline_math,None), block_renderers=(block_math,None))
     app.connect('builder-inited', write_reference, priority=1)
     app.connect('doctree-read', link_names)
     app.connect('doctree-read', inline_svg)
+    app.connect('viewcode-find-source', find_source)
+    app.connect('html-page-context', caption_level, priority=900)
     app.connect('autodoc-process-docstring', add_docments)
     return dict(parallel_read_safe=True, parallel_write_safe=False)

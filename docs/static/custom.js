@@ -1,7 +1,7 @@
 // Boxes that scroll sideways can be reached and scrolled with the keyboard.
 function focusable() {
   document.querySelectorAll('pre, .cell_output, .math, .table-wrapper').forEach(box => {
-    if (box.scrollWidth > box.clientWidth) { box.tabIndex = 0; box.role ||= 'region'; box.ariaLabel ||= 'scrolls sideways' }
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0
   })
 }
 addEventListener('load', focusable)
