@@ -16,7 +16,7 @@ meta = meta['DEFAULT']
 
 project,author,release = meta['lib_name'],meta['author'],meta['version']
 copyright = author
-extensions = ['myst_nb', 'sphinx_external_toc', 'sphinx.ext.githubpages', 'sphinx.ext.autodoc', 'sphinx.ext.autosummary', 'sphinx.ext.viewcode',
+extensions = ['myst_nb', 'sphinx_external_toc', 'sphinx.ext.githubpages', 'sphinx.ext.autodoc', 'sphinx.ext.viewcode',
               'sphinx_copybutton', 'glue']
 exclude_patterns = ['models', '**/.ipynb_checkpoints', # of KaTeX: style sheet and the fonts that browsers ask for
                     'contrib', 'katex.css', 'katex-*', 'katex*.js', '*.mjs', 'fonts/*.ttf', 'fonts/*.woff', 'README.md']
@@ -33,7 +33,6 @@ myst_enable_extensions = ['dollarmath', 'amsmath', 'attrs_block', 'colon_fence']
 myst_heading_anchors = 3
 
 # Reference: signatures from the code, parameter tables from docments
-autosummary_generate = False
 autodoc_typehints = 'none'
 autodoc_inherit_docstrings = False
 autodoc_member_order = 'bysource'

@@ -1,5 +1,5 @@
 "What Sphinx does not know about nbdev: directives in cells, docments, and where a name in backticks is explained."
-import functools, inspect, json, re, subprocess
+import functools, importlib, inspect, json, re, subprocess
 from pathlib import Path
 
 from docutils import nodes
@@ -43,13 +43,17 @@ def patched(modname):
     "The methods that a module adds to fastai's `Learner`"
     return [o[len(modname)+1:] for o in index['syms'].get(modname, {}) if o.startswith(f'{modname}.Learner.')]
 
+def summary(module):
+    "The one line that its notebook says of a module"
+    return importlib.import_module(f'hdkd_fastai.{module}').__doc__
+
 def write_reference(app):
     "One page for each module, and one that lists them"
     api = nbs/'api'
     api.mkdir(exist_ok=True)
     head = lambda o: f'{o}\n{"="*len(o)}\n\n'
     pages = {'index': head('Reference') + 'Every name that the package exports, module by module; ``from hdkd_fastai.all import *`` brings them all.\n\n'
-                      '.. autosummary::\n\n' + ''.join(f'   hdkd_fastai.{m}\n' for m in modules())}
+                      '.. list-table::\n   :class: params\n\n' + ''.join(f'   * - :py:mod:`~hdkd_fastai.{m}`\n     - {rst(summary(m))}\n' for m in modules())}
     for m,nb in modules().items():
         pages[m] = (head(m) + f'Explained and tested in :doc:`/{nb}`.\n\n.. automodule:: hdkd_fastai.{m}\n   :members:\n\n'
                     + ''.join(f'.. automethod:: hdkd_fastai.{m}::{o}\n\n' for o in patched(f'hdkd_fastai.{m}')))

@@ -39,6 +39,7 @@ def browser():
 def watched(browser, url, **kwargs):
     "A page, and the list to which everything goes that should not happen"
     page,wrong = browser.new_context(**kwargs).new_page(),[]
+    page.set_default_timeout(120_000) # a busy machine is no fault of the page
     page.on('console', lambda m: wrong.append(f'{page.url}: console {m.type}: {m.text}') if m.type in ('error','warning') else None)
     page.on('pageerror', lambda e: wrong.append(f'{page.url}: {e}'))
     page.on('request', lambda r: None if r.url.startswith((url,'data:')) else wrong.append(f'{page.url}: asks for {r.url}'))
