@@ -11,6 +11,7 @@ from hdkd_fastai.files import *
 from hdkd_fastai.interpret import *
 from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *
+from hdkd_fastai.resume import *
 from hdkd_fastai.runs import *
 from hdkd_fastai.train import *
 from fastcore.test import expect_fail
