@@ -631,6 +631,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hdkd_fastai.runs.file_id': ('runs.html#file_id', 'hdkd_fastai/runs.py'),
                                   'hdkd_fastai.runs.find_run': ('runs.html#find_run', 'hdkd_fastai/runs.py'),
                                   'hdkd_fastai.runs.images_id': ('runs.html#images_id', 'hdkd_fastai/runs.py'),
+                                  'hdkd_fastai.runs.into_folder': ('runs.html#into_folder', 'hdkd_fastai/runs.py'),
                                   'hdkd_fastai.runs.load_images': ('runs.html#load_images', 'hdkd_fastai/runs.py'),
                                   'hdkd_fastai.runs.load_run': ('runs.html#load_run', 'hdkd_fastai/runs.py'),
                                   'hdkd_fastai.runs.make_folder': ('runs.html#make_folder', 'hdkd_fastai/runs.py'),

@@ -11,7 +11,7 @@ __all__ = ['data_sets', 'data_tests', 'Spec', 'variants', 'rivals', 'Profile', '
            'run_tables']
 
 # %% ../nbs/17b_experiments.ipynb #b7852179
-import hashlib,reprlib,shutil,warnings
+import hashlib,shutil,warnings
 from collections import namedtuple
 from fastai.vision.all import *
 from operator import attrgetter
@@ -176,7 +176,7 @@ def check_result(
     for k,v in who.items():
         if v is None or v==there[k]: continue
         if k=='settings': k,v,there = next(((s,v[s],there[k]) for s in v if v[s]!=there[k].get(s)), (k,v,there))
-        raise ValueError(f'{path} is from another run: its {k} is {reprlib.repr(there.get(k))}, here {v!r}')
+        raise ValueError(f'{path} is from another run: its {k} is {str(there.get(k)).partition(chr(10))[0]}, here {v}')
     return o
 
 # %% ../nbs/17b_experiments.ipynb #5f13869a

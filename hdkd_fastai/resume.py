@@ -100,7 +100,7 @@ def read_state(
 
 # %% ../nbs/10a_resume.ipynb #c1d4ab11
 @patch
-def find_state(self:Resume)->dict: # From `read_state`
+def find_state(self:Resume)->tuple: # The file, and what it holds, from `read_state`
     "What the file holds, or if it is damaged the one of the epoch before; ValueError if neither can be read"
     device,damage = next(self.model.parameters()).device,[]
     for f in (self.path,self.previous):
@@ -112,8 +112,8 @@ def find_state(self:Resume)->dict: # From `read_state`
             continue
         if damage:
             warnings.warn(f'{damage[0]}; going on from {f}, of the epoch before')
-            os.replace(f, self.path)
-        return state
+            f = f.replace(self.path)
+        return f,state
     raise ValueError(f"{damage[0]}{' (nor can the one before)' if len(damage)>1 else ''}; delete it to begin anew") from damage[0]
 
 # %% ../nbs/10a_resume.ipynb #4b48cc57
@@ -124,20 +124,20 @@ def _same(a, b): # `b` comes from a file and may be anything
 @patch
 def load_state(self:Resume):
     "Read the file and check that it belongs to this fit; ValueError says what is wrong"
-    state = self.find_state()
+    f,state = self.find_state()
     ours,theirs = self.settings,state.get('settings')
     if not isinstance(theirs, dict): theirs = {}
     if diff := [k for k in ours if not _same(ours[k], theirs.get(k))]:
         k = diff[0]
-        raise ValueError(f'{self.path} belongs to another fit: its {k} is {theirs.get(k)}, here {ours[k]}; choose another file, or delete it to begin anew')
+        raise ValueError(f'{f} belongs to another fit: its {k} is {str(theirs.get(k)).partition(chr(10))[0]}, here {ours[k]}; choose another file, or delete it to begin anew')
     if odd := [type(o).__name__ for o in self.learn.cbs if isinstance(o, TrackerCallback)]:
-        raise ValueError(f'{odd[0]} keeps the best value so far in memory, so this fit cannot be continued with it; remove it, or delete {self.path} to begin anew')
+        raise ValueError(f'{odd[0]} keeps the best value so far in memory, so this fit cannot be continued with it; remove it, or delete {f} to begin anew')
     try:
         unwrap_model(self.model).load_state_dict(state['model'])
         self.opt.load_state_dict(state['opt'])
         self.learn.train_iter = state['train_iter']
     except (RuntimeError,LookupError,TypeError,AttributeError,ValueError) as e:
-        raise ValueError(f'{self.path} holds a network of other layers or sizes; choose another file, or delete it to begin anew') from e
+        raise ValueError(f'{f} holds a network of other layers or sizes; choose another file, or delete it to begin anew') from e
     return state
 
 # %% ../nbs/10a_resume.ipynb #03de0011
@@ -241,4 +241,5 @@ def claim(
         if fcntl is None: yield True; return
         try: fcntl.flock(f, fcntl.LOCK_EX|fcntl.LOCK_NB)
         except BlockingIOError: yield False; return
+        except OSError: pass # a file system without locks
         yield True

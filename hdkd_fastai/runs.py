@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['demo_phantoms', 'Images', 'own_networks', 'balances', 'methods', 'without_answers', 'Run', 'load_images',
-           'subset_images', 'shared_images', 'images_id', 'check_teacher', 'make_folder', 'own_folder', 'file_id',
-           'checkpoint_of', 'ProgressLine', 'write_json', 'read_json', 'read_run', 'run_defaults', 'read_config',
-           'as_declared', 'check_config', 'balance_rows', 'run_loss', 'distilling_learner', 'run_learner',
-           'save_figure', 'versions', 'describe', 'find_run', 'write_run', 'train_run', 'repeat_run', 'load_run',
-           'evaluate_one', 'write_comparison', 'write_maps', 'report_text', 'comparison_text', 'evaluate_runs',
-           'collect_runs']
+           'subset_images', 'shared_images', 'images_id', 'check_teacher', 'make_folder', 'into_folder', 'own_folder',
+           'file_id', 'checkpoint_of', 'ProgressLine', 'write_json', 'read_json', 'read_run', 'run_defaults',
+           'read_config', 'as_declared', 'check_config', 'balance_rows', 'run_loss', 'distilling_learner',
+           'run_learner', 'save_figure', 'versions', 'describe', 'find_run', 'write_run', 'train_run', 'repeat_run',
+           'load_run', 'evaluate_one', 'write_comparison', 'write_maps', 'report_text', 'comparison_text',
+           'evaluate_runs', 'collect_runs']
 
 # %% ../nbs/17_runs.ipynb #8c360c50
 import hashlib,platform,reprlib,sys,tempfile,torchvision,warnings,yaml
@@ -105,16 +105,22 @@ def make_folder(
     except OSError as e: raise ValueError(f'cannot write into the folder {path} ({e.strerror}); choose another one (out)') from e
 
 @contextmanager
+def into_folder(
+    path:Path # Folder for results
+):
+    "What the disk says in here becomes a ValueError"
+    try: yield
+    except OSError as e: raise ValueError(f'cannot write into {path} ({e.strerror or e}); make room and call again') from e
+
+@contextmanager
 def own_folder(
     path:Path # Folder for results
 ):
     "Make the folder and hold it while in the context; ValueError if that cannot be done, if another process holds it, or if the disk is full"
     make_folder(path)
-    try:
-        with claim(path/'.lock') as mine:
-            if not mine: raise ValueError(f'another process is training into {path}; wait for it, or choose another folder (out)')
-            yield
-    except OSError as e: raise ValueError(f'cannot write into {path} ({e.strerror or e}); make room and call again') from e
+    with into_folder(path), claim(path/'.lock') as mine:
+        if not mine: raise ValueError(f'another process is training into {path}; wait for it, or choose another folder (out)')
+        yield
 
 # %% ../nbs/17_runs.ipynb #33700e05
 def file_id(
@@ -544,10 +550,11 @@ def evaluate_runs(
     if len({o.name for o in runs})<len(runs): runs = [o._replace(name=str(o.path)) for o in runs]
     out = runs[-1].path if out is None else Path(out)
     make_folder(out)
-    evs = {o.name: evaluate_one(o, on) for o in runs}
-    for k,e in evs.items(): print(f'{k}, {e.n} {on} images\n\n{report_text(e)}\n')
-    write_maps(runs, on, out)
-    if len(runs)>1: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(write_comparison(evs, on, out))}\n')
+    with into_folder(out):
+        evs = {o.name: evaluate_one(o, on) for o in runs}
+        for k,e in evs.items(): print(f'{k}, {e.n} {on} images\n\n{report_text(e)}\n')
+        write_maps(runs, on, out)
+        if len(runs)>1: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(write_comparison(evs, on, out))}\n')
     print(f"Reports and predictions in {', '.join(str(o.path) for o in runs)}; {'comparison and ' if len(runs)>1 else ''}activation maps in {out}")
     return evs
 
@@ -558,6 +565,6 @@ def collect_runs(
     "Gather finished runs as numbers and settings"
     def one(f):
         res,test = read_run(f.parent),f.with_name('test.json')
-        names = {k:Path(res['config'][k]).name for k in ('data','teacher') if res['config'][k]}
+        names = {k:Path(v).name for k in ('data','teacher') if isinstance(v := res['config'].get(k), str)}
         return {**res, 'config':{**res['config'], **names}, 'test': read_json(test) if test.exists() else None}
     return {str(f.parent.relative_to(folder)): one(f) for f in sorted(Path(folder).rglob('run.json'))}

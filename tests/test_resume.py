@@ -126,6 +126,9 @@ def lesson_files_that_do_not_belong():
         with expect_fail(ValueError, 'belongs to another fit: its epochs is 1, here 2'): small_fit(ckpt, epochs=2)
         with expect_fail(ValueError, 'hyper-parameter lr'): small_fit(ckpt, epochs=1, lr=1e-3)
         kept = ckpt.read_bytes()==data
+        ckpt.rename(ckpt.with_name('ckpt.previous'))
+        with expect_fail(ValueError, 'ckpt.previous belongs to another fit'): small_fit(ckpt, epochs=2)
+        ckpt.with_name('ckpt.previous').unlink()
         for o in (data[:len(data)//2], b'some text', b''):
             ckpt.write_bytes(o)
             with expect_fail(ValueError, 'perhaps it was cut short; delete it to begin anew'): small_fit(ckpt, epochs=1)

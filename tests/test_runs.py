@@ -258,7 +258,7 @@ def lesson_refused_runs():
                  refused_run('is not a folder', data=d/'missing'),
                  refused_run('has 9 training images', n=10, data=data),
                  refused_run('cannot write into the folder', out=d/'bad.yaml'/'x', data=data)]
-        for msg,call in (('has unknown names: epoch', lambda: read_config(d/'bad.yaml')), ("on is 'train'", lambda: evaluate_runs(d, on='train')),
+        for msg,call in (("has unknown names: 'epoch'", lambda: read_config(d/'bad.yaml')), ("on is 'train'", lambda: evaluate_runs(d, on='train')),
                          ('holds no finished run', lambda: evaluate_runs(d)), ('none.yaml does not exist', lambda: read_config(d/'none.yaml')),
                          ('cannot be read as YAML', lambda: read_config(d/'broken.yaml'))):
             with expect_fail(ValueError, msg): call()
