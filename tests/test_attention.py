@@ -2,8 +2,7 @@
 import torch
 from torch import nn
 from torch.nn import functional as F
-import matplotlib.pyplot as plt
-from fastcore.test import expect_fail
+import matplotlib.pyplot as plt,pandas as pd
 from torch.testing import assert_close
 torch.manual_seed(42)
 fmap = torch.randn(2, 32, 6, 5, dtype=torch.float64)
@@ -23,6 +22,14 @@ def spatial_mask(x, w):
     pad[:, :, k//2:k//2+h, k//2:k//2+wd] = planes
     rows = [torch.stack([(pad[:,:,i:i+k,j:j+k]*w).sum((1,2,3)) for j in range(wd)], -1) for i in range(h)]
     return 1/(1 + torch.exp(-torch.stack(rows, -2)))[:,None]
+from fastai.vision.all import Learner,accuracy,set_seed,tensor
+from hdkd_fastai.interpret import spatial_attention
+from hdkd_fastai.phantoms import *
+from hdkd_fastai.teacher import hdkd_teacher_tiny
+def refusal(f):
+    "The message of the error that `f()` ends in"
+    try: f()
+    except ValueError as e: return str(e)
 from hdkd_fastai.attention import *
 
 
@@ -92,9 +99,13 @@ def lesson_squeeze_and_excitation():
 
 
 def lesson_when_it_goes_wrong():
-    with expect_fail(ValueError, "choose one of 'cbam', 'paper', 'official'"): CBAM(64, variant='offical')
+    msg = refusal(lambda: CBAM(64, variant='offical'))
+    assert msg=="CBAM has no variant 'offical': choose one of 'cbam', 'paper', 'official'"
+    msg
 
-    with expect_fail(ValueError, 'odd number'): SpatialAttention(kernel_size=6)
+    msg = refusal(lambda: SpatialAttention(kernel_size=6))
+    assert 'give an odd number' in msg
+    msg
 
     small = ChannelAttention(8)
     assert small.mlp[0].weight.shape==(1,8,1,1)

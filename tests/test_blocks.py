@@ -3,8 +3,6 @@ from functools import partial
 import torch
 from torch import nn
 from hdkd_fastai.attention import *
-import matplotlib.pyplot as plt
-from fastcore.test import expect_fail
 from torch.testing import assert_close
 from torch.nn import functional as F
 def gelu(z): return z*(1 + torch.erf(z/2**.5))/2
@@ -45,6 +43,10 @@ def cbam_by_hand(z, m, variant):
     planes = torch.stack([f1.mean(1), f1.amax(1)], 1)
     ms = torch.sigmoid(F.conv2d(planes, m.spatial_attn.conv.weight, padding=3))
     return {'cbam': ms*f1, 'paper': ms*z, 'official': ms*f1 + z}[variant]
+def refusal(f):
+    "The message of the error that `f()` ends in"
+    try: f()
+    except ValueError as e: return str(e)
 from hdkd_fastai.blocks import *
 
 
@@ -140,18 +142,23 @@ def lesson_the_trunk():
 
 
 def lesson_when_a_block_or_size_is_wrong():
-    with expect_fail(ValueError, 'images are 40x40 (height x width), but stem_stride=2 takes multiples of 16: resize them, for instance to 32x32'):
-        check_size(torch.zeros(1, 3, 40, 40))
-    for h,w in ((224,230),(230,224)):
-        with expect_fail(ValueError, 'for instance to 224x224'): check_size(torch.zeros(1, 3, h, w))
-    with expect_fail(ValueError, 'multiples of 32'): check_size(torch.zeros(1, 3, 48, 48), stem_stride=4)
+    by_size = {f'{h}x{w}, stem stride {s}': refusal(lambda: check_size(torch.zeros(1, 3, h, w), s)) for h,w,s in ((40,40,2),(224,230,2),(230,224,2),(48,48,4))}
+    nearest = [o.split('instance to ')[1] for o in by_size.values()]
+    assert nearest==['32x32','224x224','224x224','64x64'] and 'takes multiples of 32' in by_size['48x48, stem stride 4']
+    assert by_size['40x40, stem stride 2']=='images are 40x40 (height x width), but stem_stride=2 takes multiples of 16: resize them, for instance to 32x32'
+    by_size
 
-    with expect_fail(ValueError, 'pass x[None]'): check_size(torch.zeros(3, 224, 224))
+    msg = refusal(lambda: check_size(torch.zeros(3, 224, 224)))
+    assert msg.endswith('for one image, pass x[None]')
+    msg
 
-    with expect_fail(ValueError, 'images have 1 channels, but the model was built for 3'): ConvTrunk(channels=(8,12,24), depths=(1,1,1)).trunk(torch.zeros(1, 1, 32, 32))
+    msg = refusal(lambda: ConvTrunk(channels=(8,12,24), depths=(1,1,1)).trunk(torch.zeros(1, 1, 32, 32)))
+    assert 'images have 1 channels, but the model was built for 3' in msg
+    msg
 
-    with expect_fail(ValueError, "choose one of 'mbcsa', 'mbconv'"): mb_stage(64, 96, 2, block='mbc')
-    with expect_fail(ValueError, "choose one of 'cbam', 'paper', 'official'"): mb_stage(64, 96, 2, cbam='none')
-    with expect_fail(ValueError, 'choose 2, or 4'): ConvTrunk(stem_stride=3)
-    with expect_fail(ValueError, 'give three positive numbers'): ConvTrunk(channels=(64,96,192,384))
-    with expect_fail(ValueError, 'depths is (6, 0, 9): give three positive numbers'): ConvTrunk(depths=(6,0,9))
+    wrong = {"choose one of 'mbcsa', 'mbconv'": lambda: mb_stage(64, 96, 2, block='mbc'), "choose one of 'cbam', 'paper', 'official'": lambda: mb_stage(64, 96, 2, cbam='none'),
+             'choose 2, or 4': lambda: ConvTrunk(stem_stride=3), 'channels is (64, 96, 192, 384): give three positive numbers': lambda: ConvTrunk(channels=(64,96,192,384)),
+             'depths is (6, 0, 9): give three positive numbers': lambda: ConvTrunk(depths=(6,0,9))}
+    messages = [refusal(f) for f in wrong.values()]
+    assert all(k in o for k,o in zip(wrong, messages))
+    messages

@@ -437,3 +437,19 @@ def lesson_what_extra_passes_do_to_batchnorm():
     assert tracked(hooked)==[1,1,1] and tracked(extra)==[4,3,2]
     for a,b in zip(one_pass, (f1,f2,f3)): torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
     tracked(hooked), tracked(extra)
+
+    torch.manual_seed(0)
+    once,four = (deepcopy(hdkd_tiny(4, n_in=1, img_size=32).stage1[0]).train() for _ in range(2))
+    four.load_state_dict(once.state_dict())
+    rows = []
+    with torch.no_grad():
+        for _ in range(2000):
+            xb = torch.rand(8, 1, 16, 16)*2*torch.rand(())
+            once(xb)
+            for _ in range(4): four(xb)
+            rows.append([o[1].running_mean[0].item() for o in (once, four)] + [once[0](xb)[:,0].mean().item()])
+    track = pd.DataFrame(rows, columns=['one pass','four passes','batch'])
+    spread = track[100:].std()
+    expected = {'one pass': (.1/1.9)**.5, 'four passes': ((m := 1-.9**4)/(2-m))**.5}
+    for k,v in expected.items(): assert abs(spread[k]/spread.batch/v-1)<.15, (k, spread[k]/spread.batch, v)
+    (spread/spread.batch).round(3).to_dict()

@@ -55,7 +55,7 @@ def lesson_the_lists():
     assert len(set(everything))==len(everything) and all(everything.index(teacher_of(o))<i for i,o in enumerate(everything) if o.network=='hdkd')
     pairs = [(a,b) for a in everything for b in everything if (a.network,b.network)==('student','hdkd') and b._replace(network='student', variant='' if b.variant in rivals else b.variant)==a]
     differ = {k for a,b in pairs for k,v in run_settings(p, a).items() if run_settings(p, b)[k]!=v}
-    assert differ=={'network','method','stage_power','feat_weight'} # student and HDKD train alike, but for what distils
+    assert differ=={'network','method','stage_power','feat_weight','lr','smoothing'} # student and HDKD train alike, but for what distils and what was tuned
     pd.Series(count).unstack(0)[list(table_titles)]
 
 

@@ -42,6 +42,14 @@ def lesson_dividing_by_batch_times_classes():
     assert round(rows[7]['ratio'], 4)==7
     pd.DataFrame(rows).T.rename_axis('classes').round(4)
 
+    def padded(z, c): return torch.tensor([z + [-50.]*(c-2)])
+    classes = [2, 4, 7, 20, 100]
+    both = {r: [logit_distillation_loss(padded([0., 2.], c), padded([1.5, 0.], c), reduction=r).item() for c in classes] for r in ('batchmean','official')}
+    torch.testing.assert_close(torch.tensor(both['batchmean']), torch.full((5,), both['batchmean'][0]), rtol=1e-5, atol=0)
+    torch.testing.assert_close(torch.tensor(both['official'])*torch.tensor(classes), torch.tensor(both['batchmean']), rtol=1e-5, atol=0)
+    share = [.5/c/(.5+.5/c) for c in classes]
+    np.round(both['official'], 3), np.round(share, 3)
+
 
 def lesson_the_gradient_and_why_t():
     z_s,z_t = (torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(i)) for i in (3, 4))
