@@ -204,6 +204,7 @@ def ham_metadata(
     try: df = pd.read_csv(f)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as e:
         raise ValueError(f'{f} cannot be read as CSV ({e}); download it again'.replace('\n', ' ')) from e
+    if not isinstance(df.index, pd.RangeIndex): raise ValueError(f'{f} has rows with more fields than its first line has names; download it again')
     if gone := [o for o in _columns if o not in df]:
         raise ValueError(f"{f} lacks the columns {', '.join(gone)}, it has {', '.join(map(str, df.columns))}; download it again")
     if (na := df[_columns].isna().any(axis=1)).any():

@@ -18,6 +18,7 @@ from .files import *
 from .interpret import *
 from .opening import *
 from .phantoms import *
+from .resume import *
 from .runs import *
 from .train import *
 
@@ -57,7 +58,7 @@ def train_one(
     "Train a fresh network with one cycle, by the fast path, and evaluate it on the test images"
     set_seed(seed)
     learn = make(image_dls(df, opener, bs=bs, batch_tfms=medical_tfms())).to_fast()
-    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr, cbs=ProgressLine(title))
+    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr, cbs=[ProgressLine(title), StopOnNaN()])
     return learn, evaluate(learn, learn.dls.test_dl(df[df.split=='test'], with_labels=True))
 
 # %% ../nbs/17a_demo.ipynb #c2baa9e3
@@ -153,12 +154,12 @@ def run_demo(
     with tempfile.TemporaryDirectory() as d:
         path = make_phantoms(Path(d)/'phantoms', size=size, seed=seed, **settings['phantoms']) if data is None else data
         df,opener,left_out,given,per_class = prepare(path, per_class, size, model, seed, teacher, skip_bad)
-    make_folder(out)
     settings['per_class'] = per_class
-    print(f'{describe(Images(df, opener, left_out), data)}; {per_class} of each class for the students')
-    results = [compare(df, balanced_subset(df, per_class, seed+i), opener, model, epochs, teacher_epochs, seed+i, given) for i in range(seeds)]
-    runs = [{k:e for k,(_,e) in o.items()} for o in results]
-    return report(out, results[0], runs, df, opener, dict(settings=settings, left_out=left_out), start)
+    with own_folder(out):
+        print(f'{describe(Images(df, opener, left_out), data)}; {per_class} of each class for the students')
+        results = [compare(df, balanced_subset(df, per_class, seed+i), opener, model, epochs, teacher_epochs, seed+i, given) for i in range(seeds)]
+        runs = [{k:e for k,(_,e) in o.items()} for o in results]
+        return report(out, results[0], runs, df, opener, dict(settings=settings, left_out=left_out), start)
 
 # %% ../nbs/17a_demo.ipynb #bea7734c
 def report(

@@ -62,7 +62,7 @@ class HDKDLast(Callback):
 class HDKDCallback(Callback):
     "Distil `teacher` into the learner's model by logits and stage features: Eq. 8 of HDKD (arXiv 2407.07516)"
     order,run_valid,_only_train_loop = -float('inf'),False,True
-    owner,end_hook,asked,compare,feats,kd,feat,n_images = None,None,None,None,None,None,None,0
+    owner,end_hook,asked,compare,feats,kd,feat,terms,n_images = None,None,None,None,None,None,None,None,0
     def __init__(self,
         teacher:nn.Module, # Trained teacher, or its `Learner`; moved to the learner's device, otherwise left as it is
         alpha:float=0.5, # α of Eq. 6, between 0 and 1: weight of the teacher's logits against the labels
@@ -109,7 +109,7 @@ def mean_loss(self:HDKDCallback,
 def clean_up(self:HDKDCallback):
     "Take hooks, features and columns out of student and learner"
     self.release()
-    self.asked,self.compare,self.feats,self.kd,self.feat = None,None,None,None,None
+    self.asked,self.compare,self.feats,self.kd,self.feat,self.terms = None,None,None,None,None,None
     self.learn.metrics = [o for o in self.learn.metrics if not any(o is c for c in self.columns)]
 
 @patch
@@ -205,12 +205,12 @@ def after_loss(self:HDKDCallback):
     self.kd,self.feat = None,None
     self.learn.loss_grad = (1-self.alpha)*ce + self.alpha*kd + self.feat_weight*feat
     self.learn.loss = self.learn.loss_grad.clone()
-    terms = torch.stack([torch.as_tensor(o, device=ce.device).detach().float() for o in (ce,kd,feat)])
+    self.terms = torch.stack([torch.as_tensor(o, device=ce.device).detach().float() for o in (ce,kd,feat)])
     bs = find_bs(self.yb)
-    self.sums,self.n_images = self.sums.to(ce.device) + bs*terms,self.n_images+bs
+    self.sums,self.n_images = self.sums.to(ce.device) + bs*self.terms,self.n_images+bs
 
 # %% ../nbs/07_distill.ipynb #b6181d61
 @patch
 def __getstate__(self:HDKDCallback):
     "Everything but the teacher and what belongs to a batch"
-    return {**self.__dict__, **dict.fromkeys(['teacher','asked','compare','stage_hooks','end_hook','two_headed','feats','kd','feat'])}
+    return {**self.__dict__, **dict.fromkeys(['teacher','terms','asked','compare','stage_hooks','end_hook','two_headed','feats','kd','feat'])}

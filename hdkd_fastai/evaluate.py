@@ -259,7 +259,9 @@ def from_predictions(cls:Evaluation,
     df # What `predictions` gives, or the CSV file it was written to
 )->Evaluation:
     "Make an `Evaluation` of a table of predictions; ValueError if it lacks columns or has labels without one"
-    if not isinstance(df, pd.DataFrame): df = pd.read_csv(df, dtype=dict(file=str, label=str), keep_default_na=False)
+    if not isinstance(df, pd.DataFrame):
+        try: df = pd.read_csv(f := df, dtype=dict(file=str, label=str), keep_default_na=False)
+        except (OSError,ValueError) as e: raise ValueError(f'{f} cannot be read as a table of predictions ({type(e).__name__})') from e
     classes = [o[2:] for o in df if o.startswith('p_')]
     if 'label' not in df or not classes: raise ValueError(f"the table has columns {', '.join(df)}; expected label and p_CLASS for each class")
     if extra := sorted(set(df.label.astype(str))-set(classes)): raise ValueError(f"label {extra[0]!r} has no column 'p_{extra[0]}'; there are {', '.join(classes)}")

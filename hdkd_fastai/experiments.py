@@ -6,26 +6,21 @@
 __all__ = ['data_sets', 'data_tests', 'Spec', 'variants', 'rivals', 'Profile', 'tuned', 'profiles', 'table_titles', 'Row',
            'network_titles', 'claimed_top1', 'claimed_gain', 'trained_for', 'find_data', 'run_name', 'teacher_of',
            'run_settings', 'seeds_of', 'table_rows', 'plan_tables', 'pack', 'unpack', 'write_result', 'made_of',
-           'check_result', 'claim', 'Experiments', 'time_left', 'say_time', 'write_index', 'find_results', 'of_seeds',
+           'check_result', 'Experiments', 'time_left', 'say_time', 'write_index', 'find_results', 'of_seeds',
            'mean_accuracy', 'mean_difference', 'low_data_table', 'network_table', 'summary', 'summary_text',
            'run_tables']
 
 # %% ../nbs/17b_experiments.ipynb #b7852179
 import hashlib,shutil,warnings
 from collections import namedtuple
-from contextlib import contextmanager
 from fastai.vision.all import *
 from operator import attrgetter
 from .datasets import *
 from .evaluate import *
 from .peers import *
-from .resume import write_whole
+from .resume import claim,write_whole
 from .runs import *
 from .train import *
-
-# %% ../nbs/17b_experiments.ipynb #83e17e20
-try: import fcntl
-except ImportError: fcntl = None # Windows
 
 # %% ../nbs/17b_experiments.ipynb #d69296d9
 data_sets = dict(brain_tumor_mri=('clean',), ham10000=('published','clean'), phantoms=('published',)) # and the splits that networks are trained on
@@ -177,25 +172,13 @@ def check_result(
     "Read a result; ValueError if it is damaged, of another version, or made with other settings, images or teacher"
     o = read_json(path)
     if not isinstance(o, dict) or o.get('sum')!=_sum(o): raise ValueError(f'{path} is damaged: its checksum is not that of its content')
-    there = o['made_of']
+    there = o.get('made_of')
+    if not (isinstance(there, dict) and {*who}<={*there} and isinstance(there['settings'], dict)): raise ValueError(f'{path} does not say what it was made of')
     for k,v in who.items():
         if v is None or v==there[k]: continue
-        if k=='settings': k,v,there = next((s,v[s],there[k]) for s in v if v[s]!=there[k].get(s))
-        raise ValueError(f'{path} is from another run: its {k} is {there.get(k)}, here {v}')
+        if k=='settings': k,v,there = next(((s,v[s],there[k]) for s in v if v[s]!=there[k].get(s)), (k,v,there))
+        raise ValueError(f'{path} is from another run: its {k} is {str(there.get(k)).partition(chr(10))[0]}, here {v}')
     return o
-
-# %% ../nbs/17b_experiments.ipynb #889eb867
-@contextmanager
-def claim(
-    path:Path # File to lock
-): # Yields whether the lock could be had
-    "Hold a lock on `path` while in the context, unless another process holds it"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'a') as f:
-        if fcntl is None: yield True; return
-        try: fcntl.flock(f, fcntl.LOCK_EX|fcntl.LOCK_NB)
-        except BlockingIOError: yield False; return
-        yield True
 
 # %% ../nbs/17b_experiments.ipynb #5f13869a
 class Experiments:

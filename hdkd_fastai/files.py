@@ -23,11 +23,14 @@ _image_extensions = {k for k,v in mimetypes.types_map.items() if v.startswith('i
 
 def _is_image(f): return f.suffix.lower() in _image_extensions
 
+_odd_letters = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]') # line breaks, control characters, bytes that are no letters
+
 def _entries(folder):
-    "What a folder holds, sorted, without hidden things; ValueError if it cannot be read, or holds a link to nothing"
+    "What a folder holds, sorted, without hidden things; ValueError if it cannot be read, or holds a link to nothing, or an image or folder whose name would break a line or a table"
     try: found = sorted(o for o in Path(folder).iterdir() if not (o.name.startswith('.') or o.name=='__MACOSX'))
     except OSError as e: raise ValueError(f'cannot read the folder {folder} ({e.strerror}); make it readable or move it away') from e
     for o in found:
+        if _odd_letters.search(o.name) and (_is_image(o) or os.path.isdir(o)): raise ValueError(f'{str(o)!r} has a line break, a control character or a broken letter in its name; rename it')
         if os.path.islink(o) and not os.path.exists(o) and not _is_image(o):
             raise ValueError(f'{o} is a link to {os.readlink(o)}, which is not there; mend or remove the link')
     return found

@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['demo_phantoms', 'Images', 'own_networks', 'balances', 'methods', 'without_answers', 'Run', 'load_images',
-           'subset_images', 'shared_images', 'images_id', 'check_teacher', 'make_folder', 'checkpoint_of',
-           'ProgressLine', 'write_json', 'read_json', 'run_defaults', 'read_config', 'as_declared', 'check_config',
-           'balance_rows', 'run_loss', 'distilling_learner', 'run_learner', 'save_figure', 'versions', 'describe',
-           'find_run', 'file_id', 'write_run', 'train_run', 'repeat_run', 'load_run', 'evaluate_one',
-           'write_comparison', 'write_maps', 'report_text', 'comparison_text', 'evaluate_runs', 'collect_runs']
+           'subset_images', 'shared_images', 'images_id', 'check_teacher', 'make_folder', 'into_folder', 'own_folder',
+           'file_id', 'checkpoint_of', 'ProgressLine', 'write_json', 'read_json', 'read_run', 'run_defaults',
+           'read_config', 'as_declared', 'check_config', 'balance_rows', 'run_loss', 'distilling_learner',
+           'run_learner', 'save_figure', 'versions', 'describe', 'find_run', 'write_run', 'train_run', 'repeat_run',
+           'load_run', 'evaluate_one', 'write_comparison', 'write_maps', 'report_text', 'comparison_text',
+           'evaluate_runs', 'collect_runs']
 
 # %% ../nbs/17_runs.ipynb #8c360c50
-import hashlib,platform,sys,tempfile,torchvision,warnings,yaml
+import hashlib,platform,reprlib,sys,tempfile,torchvision,warnings,yaml
 from collections import namedtuple
-from contextlib import suppress
+from contextlib import contextmanager,suppress
 from types import SimpleNamespace as NS
 from fastai.vision.all import *
 from importlib.metadata import version
@@ -103,16 +104,42 @@ def make_folder(
         with tempfile.TemporaryFile(dir=path): pass
     except OSError as e: raise ValueError(f'cannot write into the folder {path} ({e.strerror}); choose another one (out)') from e
 
+@contextmanager
+def into_folder(
+    path:Path # Folder for results
+):
+    "What the disk says in here becomes a ValueError"
+    try: yield
+    except OSError as e: raise ValueError(f'cannot write into {path} ({e.strerror or e}); make room and call again') from e
+
+@contextmanager
+def own_folder(
+    path:Path # Folder for results
+):
+    "Make the folder and hold it while in the context; ValueError if that cannot be done, if another process holds it, or if the disk is full"
+    make_folder(path)
+    with into_folder(path), claim(path/'.lock') as mine:
+        if not mine: raise ValueError(f'another process is training into {path}; wait for it, or choose another folder (out)')
+        yield
+
 # %% ../nbs/17_runs.ipynb #33700e05
+def file_id(
+    path:Path # File
+)->str: # 16 hexadecimal digits
+    "Fingerprint of a file's content"
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+
 def checkpoint_of(
     path:Path # Folder of a run, or a checkpoint
 )->Path: # The checkpoint
-    "`model.safetensors` of a run's folder; ValueError if the run is not finished, which `run.json` tells"
+    "`model.safetensors` of a run's folder; ValueError if the run is not finished, which `run.json` tells, or the file is no longer the one it wrote"
     path = Path(path)
     if not path.is_dir(): return path
     if not (path/'run.json').is_file():
         raise ValueError(f"{path} holds no finished run (run.json is missing){'; finish it first with the same command' if (path/'config.yaml').exists() else ''}")
-    return path/'model.safetensors'
+    f,known = path/'model.safetensors',read_run(path).get('model_id') # older runs have none
+    if known and f.is_file() and file_id(f)!=known: raise ValueError(f'{f} is damaged: its checksum is not the one in run.json; put the right file back, or train again')
+    return f
 
 # %% ../nbs/17_runs.ipynb #999ab891
 class ProgressLine(Callback):
@@ -146,7 +173,16 @@ def read_json(
 ):
     "Read JSON; ValueError names the file if that fails"
     try: return json.loads(Path(path).read_text())
-    except (OSError,ValueError) as e: raise ValueError(f'{path} cannot be read ({type(e).__name__}); it is not as a run wrote it') from e
+    except (OSError,ValueError,RecursionError) as e: raise ValueError(f'{path} cannot be read ({type(e).__name__}); it is not as a run wrote it') from e
+
+def read_run(
+    path:Path # Folder of a finished run
+)->dict: # What run.json holds
+    "Read a run's record; ValueError if it is not one"
+    o = read_json(Path(path)/'run.json')
+    if not (isinstance(o, dict) and isinstance(o.get('config'), dict) and isinstance(o.get('images_id'), str)):
+        raise ValueError(f"{path}/run.json is not as a run wrote it: it lacks config or images_id")
+    return o
 
 # %% ../nbs/17_runs.ipynb #15030b2a
 _places = 'out','cache','opened' # arguments of `train_run` that say where things lie; a result does not depend on them
@@ -162,11 +198,11 @@ def read_config(
     path = Path(path)/'config.yaml' if Path(path).is_dir() else Path(path)
     if not path.exists(): raise ValueError(f'{path} does not exist; expected the config.yaml that a run (hdkd_train) wrote, or its folder')
     try: config = yaml.safe_load(path.read_text())
-    except (OSError,yaml.YAMLError,UnicodeDecodeError) as e:
+    except Exception as e: # YAML that means nothing ends in errors of many kinds
         raise ValueError(f'{path} cannot be read as YAML ({type(e).__name__}); expected the config.yaml of a run') from e
     known = run_defaults()
     if not isinstance(config, dict): raise ValueError(f'{path} holds no names and values; expected the config.yaml of a run')
-    if odd := [k for k in config if k not in known]: raise ValueError(f"{path} has unknown names: {', '.join(map(str, odd))}; expected {', '.join(known)}")
+    if odd := [k for k in config if k not in known]: raise ValueError(f"{path} has unknown names: {', '.join(map(reprlib.repr, odd))}; expected {', '.join(known)}")
     return {**known, **config}
 
 # %% ../nbs/17_runs.ipynb #b818b24b
@@ -179,13 +215,13 @@ def as_declared(
     "`value` as `kind`; ValueError if it is something else"
     number = isinstance(value, (int,float,np.number)) and not isinstance(value, bool)
     if value is None and default is None: return None
-    if kind is Path and isinstance(value, (str,Path)): return str(Path(value).expanduser().resolve())
-    if kind is int and number and value==math.floor(value): return int(value)
-    if kind is float and (number or isinstance(value, str)):
-        with suppress(ValueError): return float(value)
+    with suppress(ValueError,OverflowError,RuntimeError,OSError): # no such number, user or path
+        if kind is Path and isinstance(value, (str,Path)): return str(Path(value).expanduser().resolve())
+        if kind is int and number and value%1==0 and abs(value)<2**32: return int(value)
+        if kind is float and (number or isinstance(value, str)): return float(value)
     if kind in (bool,str) and isinstance(value, kind): return value
     what = {int:'a whole number', float:'a number', bool:'true or false', str:'a name', Path:'a path'}[kind]
-    raise ValueError(f'{name} is {value!r}; expected {what}')
+    raise ValueError(f'{name} is {reprlib.repr(value)}; expected {what}')
 
 # %% ../nbs/17_runs.ipynb #e82549ad
 own_networks = 'teacher','student','hdkd'
@@ -311,18 +347,14 @@ def find_run(
     config:dict # Its arguments
 )->dict: # What run.json holds, or None if the run is new or not finished
     "Find out whether `out` is new, begun or finished; ValueError if it holds another run"
-    begun,finished = ((out/o).exists() for o in ('last.ckpt','run.json'))
+    begun,finished = any(out.glob('last.ckpt*')),(out/'run.json').exists()
     if not (begun or finished): return
     there = read_config(out)
     if diff := [k for k in config if config[k]!=there[k]]:
         raise ValueError(f"{out} holds another run: its {diff[0]} is {there[diff[0]]}, here {config[diff[0]]}; choose another folder (out)")
-    return read_json(out/'run.json') if finished else None
-
-def file_id(
-    path:Path # File
-)->str: # 16 hexadecimal digits
-    "Fingerprint of a file's content"
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    if not finished: return
+    print(f'{out} holds this run already')
+    return read_run(out)
 
 # %% ../nbs/17_runs.ipynb #1cf3e02b
 def write_run(
@@ -340,10 +372,10 @@ def write_run(
     save_figure(plot_curves({res['config']['network']:history}, loss='valid_loss', title='Loss and accuracy on the validation images'), out/'curves.png')
     shape = (1 if images.opener.mode=='L' else 3, images.opener.size, images.opener.size)
     fast = first(o.chosen for o in learn.cbs if isinstance(o, FastCallback))
-    res = {**res, 'fast': fast and {k:str(v) for k,v in fast.items()}, 'images': pd.crosstab(images.table.split, images.table.label).to_dict('index'), 'left_out': images.left_out,
+    res = {**res, 'model_id': file_id(out/'model.safetensors'), 'fast': fast and {k:str(v) for k,v in fast.items()}, 'images': pd.crosstab(images.table.split, images.table.label).to_dict('index'), 'left_out': images.left_out,
            'parameters': count_params(m), 'macs': count_macs(m, shape), 'valid': ev.to_dict(), 'versions': versions()}
     write_json(out/'run.json', res)
-    (out/'last.ckpt').unlink(missing_ok=True)
+    for o in out.glob('last.ckpt*'): o.unlink()
     return res
 
 # %% ../nbs/17_runs.ipynb #a221d6f0
@@ -383,19 +415,21 @@ def train_run(
     config = check_config({k:v for k,v in locals().items() if k not in _places})
     c,out,start = NS(**config),Path(out).expanduser(),time.time()
     check_outside(c.data, out=out, cache=cache)
-    if res := find_run(out, config): print(f'{out} holds this run already'); return res
+    if res := find_run(out, config): return res
     images = shared_images({} if opened is None else opened, c.data, c.split, c.size, c.split_seed, c.skip_bad, cache=cache)
     images = subset_images(images, c.n, c.seed)
     given = checkpoint_of(c.teacher) if c.teacher else None
     learn = run_learner(config, images, given and load_checkpoint(given, classes=sorted(images.table.label.unique())))
     ids = dict(images_id=images_id(images.table), teacher_id=file_id(given) if given else None)
-    make_folder(out)
-    write_whole(out/'config.yaml', lambda f: f.write(yaml.safe_dump(config, sort_keys=False).encode()))
-    print(describe(images, data))
-    with learn.no_bar(), learn.no_logging(): learn.fit_recipe(c.recipe, c.epochs, c.lr, cbs=[ProgressLine(network), Resume(out/'last.ckpt', c.seed, **ids)])
-    ev = evaluate(learn)
-    print(f'validation: {ev}; {out}{os.sep} holds network, history and configuration')
-    return write_run(out, learn, images, ev, dict(config=config, **ids, seconds=round(time.time()-start)))
+    with own_folder(out):
+        if res := find_run(out, config): return res # another process did it meanwhile
+        write_whole(out/'config.yaml', lambda f: f.write(yaml.safe_dump(config, sort_keys=False).encode()))
+        print(describe(images, data))
+        cbs = [ProgressLine(network), StopOnNaN(), Resume(out/'last.ckpt', c.seed, **ids)]
+        with learn.no_bar(), learn.no_logging(): learn.fit_recipe(c.recipe, c.epochs, c.lr, cbs=cbs)
+        ev = evaluate(learn)
+        print(f'validation: {ev}; {out}{os.sep} holds network, history and configuration')
+        return write_run(out, learn, images, ev, dict(config=config, **ids, seconds=round(time.time()-start)))
 
 # %% ../nbs/17_runs.ipynb #88757870
 def repeat_run(
@@ -406,7 +440,7 @@ def repeat_run(
     "Train again as a configuration says; ValueError if it cannot be read, or the teacher is no longer the same; a warning if the images are not"
     args,before = {**read_config(config), **changes},(Path(config) if Path(config).is_dir() else Path(config).parent)/'run.json'
     if args['network']!='hdkd' and 'teacher' not in changes: args['teacher'] = None
-    first_time = read_json(before) if before.is_file() else {}
+    first_time = read_run(before.parent) if before.is_file() else {}
     known = first_time.get('teacher_id') if args['teacher'] and 'teacher' not in changes else None
     if known and (given := checkpoint_of(args['teacher'])).is_file() and file_id(given)!=known: # a missing one is for `train_run` to report
         raise ValueError(f"the teacher in {args['teacher']} is not the one of the first run; put that one back, or name the new one (teacher)")
@@ -426,8 +460,8 @@ def load_run(
     "Network and images of a run; ValueError if it is not finished, or its images are no longer the same"
     path = Path(path)
     if not path.is_dir(): raise ValueError(f'{path} is not a folder; expected that of a run of train_run (hdkd_train)')
-    model,config = load_checkpoint(checkpoint_of(path)),read_config(path)
-    c,res = NS(**config),read_json(path/'run.json')
+    model,config = load_checkpoint(checkpoint_of(path)),check_config(read_config(path))
+    c,res = NS(**config),read_run(path)
     images = shared_images({} if opened is None else opened, data or c.data, c.split, c.size, c.split_seed, c.skip_bad)
     images = subset_images(images, c.n, c.seed)
     if images_id(images.table)!=res['images_id']:
@@ -516,10 +550,11 @@ def evaluate_runs(
     if len({o.name for o in runs})<len(runs): runs = [o._replace(name=str(o.path)) for o in runs]
     out = runs[-1].path if out is None else Path(out)
     make_folder(out)
-    evs = {o.name: evaluate_one(o, on) for o in runs}
-    for k,e in evs.items(): print(f'{k}, {e.n} {on} images\n\n{report_text(e)}\n')
-    write_maps(runs, on, out)
-    if len(runs)>1: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(write_comparison(evs, on, out))}\n')
+    with into_folder(out):
+        evs = {o.name: evaluate_one(o, on) for o in runs}
+        for k,e in evs.items(): print(f'{k}, {e.n} {on} images\n\n{report_text(e)}\n')
+        write_maps(runs, on, out)
+        if len(runs)>1: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(write_comparison(evs, on, out))}\n')
     print(f"Reports and predictions in {', '.join(str(o.path) for o in runs)}; {'comparison and ' if len(runs)>1 else ''}activation maps in {out}")
     return evs
 
@@ -529,7 +564,7 @@ def collect_runs(
 )->dict: # Path of each finished run below `folder` to what its run.json and, if it was evaluated, its test.json hold
     "Gather finished runs as numbers and settings"
     def one(f):
-        res,test = read_json(f),f.with_name('test.json')
-        names = {k:Path(res['config'][k]).name for k in ('data','teacher') if res['config'][k]}
+        res,test = read_run(f.parent),f.with_name('test.json')
+        names = {k:Path(v).name for k in ('data','teacher') if isinstance(v := res['config'].get(k), str)}
         return {**res, 'config':{**res['config'], **names}, 'test': read_json(test) if test.exists() else None}
     return {str(f.parent.relative_to(folder)): one(f) for f in sorted(Path(folder).rglob('run.json'))}

@@ -11,6 +11,7 @@ from hdkd_fastai.files import *
 from hdkd_fastai.interpret import *
 from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *
+from hdkd_fastai.resume import *
 from hdkd_fastai.runs import *
 from hdkd_fastai.train import *
 from fastcore.test import expect_fail
@@ -40,7 +41,7 @@ def lesson_what_it_leaves_behind():
         Image.fromarray(img).save(out/'new.png')
         answer = predict_images(student, [out/'new.png'])
         again = run_demo(size=32, per_class=8, epochs=1, teacher=out/'teacher.safetensors', out=out, phantoms=dict(n_train=20, n_test=8))
-    assert files==['activation_maps.png','comparison.png','confusion.png','curves.png','hdkd.safetensors','results.json','student_alone.safetensors','teacher.safetensors']
+    assert files==['.lock','activation_maps.png','comparison.png','confusion.png','curves.png','hdkd.safetensors','results.json','student_alone.safetensors','teacher.safetensors']
     assert len(kept['runs'])==2 and kept['images']['train']==dict.fromkeys(CLASSES, 18) and kept['images']['test']==dict.fromkeys(CLASSES, 8)
     assert kept['gain_points']['mean']==np.mean(kept['gain_points']['per_seed']) and kept['networks']['HDKD']['parameters']==count_params(student)
     assert again['runs'][0]['teacher']['confusion']==kept['runs'][0]['teacher']['confusion'] # the same teacher, from its file

@@ -10,7 +10,7 @@ from fastai.vision.all import *
 from fastcore.test import expect_fail
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
-import subprocess,sys,tempfile
+import tempfile
 def noise_dls(n=32, size=32, **kwargs):
     "`DataLoaders` of `n` noise images in four classes, a quarter of them for validation"
     rng = np.random.default_rng(0)
@@ -40,34 +40,6 @@ def losses_of(f=noop, **kwargs):
     learn = f(tiny_learner(**kwargs))
     with learn.no_logging(): learn.fit(1, 1e-3)
     return torch.stack(list(learn.recorder.losses))
-distributed_script = '''
-import sys
-from contextlib import nullcontext
-from fastai.vision.all import *
-from fastai.distributed import *
-from hdkd_fastai.distill import *
-from hdkd_fastai.student import *
-from hdkd_fastai.teacher import *
-
-def broadcast(self, t, rank):
-    t = torch.as_tensor(t)
-    torch.distributed.broadcast(t, rank)
-    return t.tolist()
-DistributedDL._broadcast = broadcast
-
-class FrozenBN(Callback):
-    def before_batch(self): [m.eval() for m in self.model.modules() if isinstance(m, nn.BatchNorm2d)]
-
-torch.manual_seed(0)
-x,y = torch.rand(32, 1, 32, 32),torch.arange(32)%4
-n = int(os.environ.get('WORLD_SIZE', 1))
-if n==1: x,y = (o.unflatten(0, (2,2,8)).transpose(0, 1).flatten(0, 2) for o in (x,y))
-dls = DataLoaders(*[DataLoader(L(zip(x, y)), bs=16//n, shuffle=False, num_workers=0) for _ in range(2)], device='cpu')
-student,teacher = hdkd_tiny(4, n_in=1, img_size=32),hdkd_teacher_tiny(4, n_in=1)
-learn = Learner(dls, student, loss_func=CrossEntropyLossFlat(), opt_func=SGD, cbs=[HDKDCallback(teacher), FrozenBN])
-with learn.no_logging(), learn.distrib_ctx(sync_bn=False, cpu=True) if n>1 else nullcontext(): learn.fit(1, .1)
-if not rank_distrib(): torch.save((dict(learn.model.state_dict()), learn.hdkd.end_hook, learn.model.two_heads), sys.argv[1])
-'''
 from hdkd_fastai.distill import *
 
 
@@ -400,19 +372,6 @@ def lesson_torch_compile():
     rows = {f.__name__: losses_of(f) for f in (noop, compile_stages, compile_whole)}
     for o in rows.values(): torch.testing.assert_close(o, rows['noop'], rtol=1e-4, atol=0)
     rows
-
-
-def lesson_several_processes():
-    with tempfile.TemporaryDirectory() as d:
-        script = Path(d)/'train.py'
-        script.write_text(distributed_script)
-        run = lambda *cmd: subprocess.run([sys.executable, *cmd], check=True, capture_output=True, env={**os.environ, 'OMP_NUM_THREADS':'1'})
-        run(script, f'{d}/one.pt')
-        run('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2', script, f'{d}/two.pt')
-        (one,*_),(two,end_hook,two_heads) = (torch.load(f'{d}/{o}.pt', weights_only=True) for o in ('one','two'))
-    err = max((a-two[k]).abs().max().item() for k,a in one.items())
-    assert err<1e-5 and end_hook is None and not two_heads
-    f'largest difference of a weight after two steps: {err:.1e}'
 
 
 def lesson_saving():

@@ -8,7 +8,7 @@ from hdkd_fastai.complexity import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.kernels import *
 from hdkd_fastai.losses import *
-import contextlib,pickle,subprocess,tempfile
+import contextlib,pickle,tempfile
 from contextlib import contextmanager
 from types import SimpleNamespace as NS
 from unittest import mock
@@ -60,31 +60,6 @@ def pretend(**kwargs):
     g.update(kwargs)
     try: yield
     finally: g.update(kept)
-fast_script = '''
-import sys
-from contextlib import nullcontext
-from fastai.distributed import *
-from hdkd_fastai.all import *
-
-def broadcast(self, t, rank):
-    t = torch.as_tensor(t)
-    torch.distributed.broadcast(t, rank)
-    return t.tolist()
-DistributedDL._broadcast = broadcast
-
-class FrozenBN(Callback):
-    def before_batch(self): [m.eval() for m in self.model.modules() if isinstance(m, nn.BatchNorm2d)]
-
-torch.manual_seed(0)
-x,y = torch.rand(32, 1, 32, 32),torch.arange(32)%4
-n = int(os.environ.get('WORLD_SIZE', 1))
-if n==1: x,y = (o.unflatten(0, (2,2,8)).transpose(0, 1).flatten(0, 2) for o in (x,y)) # the order in which two processes take them
-dls = DataLoaders(*[DataLoader(L(zip(x, y)), bs=16//n, shuffle=False, num_workers=0) for _ in range(2)], device='cpu')
-learn = Learner(dls, hdkd_tiny(4, n_in=1, img_size=32), loss_func=CrossEntropyLossFlat(), opt_func=SGD, cbs=[HDKDCallback(hdkd_teacher_tiny(4, n_in=1)), FrozenBN])
-if n>1: learn.to_fast(dtype='float32', compile=False)
-with learn.no_logging(), learn.distrib_ctx(sync_bn=False, cpu=True) if n>1 else nullcontext(): learn.fit(1, .1)
-if not rank_distrib(): torch.save((dict(learn.model.state_dict()), n==1 or learn.fast.chosen['fused'], any('forward' in vars(m) for m in learn.model.modules())), sys.argv[1])
-'''
 from hdkd_fastai.fast import *
 
 
@@ -235,19 +210,6 @@ def lesson_a_teacher_that_learned_meanwhile():
         learn.add_cb(Moves()); losses(learn, 3); made.append(spy.call_count)
     assert made==[1, 1, 2, 4]
     made
-
-
-def lesson_several_processes():
-    with tempfile.TemporaryDirectory() as d:
-        script = Path(d)/'train.py'
-        script.write_text(fast_script)
-        def run(*cmd): subprocess.run([sys.executable, *cmd], check=True, capture_output=True, env={**os.environ, 'OMP_NUM_THREADS':'1'})
-        run(script, f'{d}/one.pt')
-        run('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2', script, f'{d}/two.pt')
-        (one,*_),(two,fused,replaced) = (torch.load(f'{d}/{o}.pt', weights_only=True) for o in ('one','two'))
-    err = max((a-two[k]).abs().max().item() for k,a in one.items())
-    assert err<1e-5 and fused and not replaced
-    f'largest difference of a weight after two steps: {err:.1e}'
 
 
 def lesson_what_cannot_be_had():

@@ -168,10 +168,14 @@ def lesson_what_goes_wrong():
         with expect_fail(ValueError, 'valid_pct is 10; expected a share'): image_table(path, valid_pct=10)
         with expect_fail(ValueError, 'lies in the folder of the images; choose a place outside (out)'): check_outside(path, cache=d/'kept', out=path/'..'/path.name/'results')
         check_outside(path, cache=d/'kept', out=None); check_outside(None, out=path/'results')
+        first_image = lambda p: sorted((p/'Training'/'glioma').iterdir())[0]
         cases = {"class folders 'Pituitary' and 'pituitary' of": lambda p: (p/'Testing'/'pituitary').rename(p/'Testing'/'Pituitary'),
             "class folders 'GLIOMA' and 'glioma' of": lambda p: [shutil.copytree(p/o/'glioma', p/o/'GLIOMA') for o in ('Training','Testing')],
             'pituitary in one of them only': lambda p: shutil.rmtree(p/'Testing'/'pituitary'),
             'class folders without images: cyst': lambda p: (p/'Training'/'cyst').mkdir(),
+            r"Training/gli\noma' has a line break": lambda p: (p/'Training'/'glioma').rename(p/'Training'/'gli\noma'),
+            r"a\x1b[2J.png' has a line break, a control character": lambda p: shutil.copy(first_image(p), p/'Training'/'glioma'/'a\x1b[2J.png'),
+            r"\udcff.png' has a line break, a control character or a broken letter": lambda p: shutil.copy(first_image(p), p/'Training'/'glioma'/os.fsdecode(b'\xff.png')),
             "'Train' and 'Training' of": lambda p: shutil.copytree(p/'Training', p/'Train'),
             'holds Testing, valid, but no train folder': lambda p: (p/'Training').rename(p/'valid')}
         lines = []
