@@ -30,12 +30,14 @@ def model_images(
     meta:dict, # The header of its checkpoint
     data:Path=None, # Folder of images; None: where the run found them
     n:int=200, # Training images to open, at most
-    seed:int=0 # For their choice
+    seed:int=0, # For their choice
+    opened:dict=None # Images that earlier calls opened, so that several models share them
 )->LabelledPixels: # Training and test images as bytes, and the class numbers of the latter; None if there is nowhere to look
     "Images of a model to calibrate and to measure with; ValueError if they have other classes"
     c = NS(**read_config(path)) if (Path(path)/'run.json').is_file() else None
     if not (data or c): return None
-    images = load_images(data or c.data, c.split if c else 'published', meta['size'], c.split_seed if c else 0, c.skip_bad if c else True)
+    where = (data or c.data, *((c.split, meta['size'], c.split_seed, c.skip_bad) if c else ('published', meta['size'], 0, True)))
+    images = shared_images({} if opened is None else opened, *where)
     df,opener = (subset_images(images, c.n, c.seed) if c else images).table,OpenImage(meta['size'], meta['mode'])
     if (there := sorted(df.label.unique()))!=sorted(meta['classes']):
         raise ValueError(f"{data or c.data} has the classes {', '.join(there)}; the model knows {', '.join(meta['classes'])}")
@@ -123,10 +125,10 @@ def _as_meta(model, classes, size, mode, kind=''):
 
 def _models(runs, size, model, use_peers):
     "Name to network and its images, if it is trained"
-    found = {}
+    found,opened = {},{}
     for o in runs:
         net = load_student(checkpoint_of(o))
-        found[Path(o).resolve().name] = net,model_images(o, net.meta)
+        found[Path(o).resolve().name] = net,model_images(o, net.meta, opened=opened)
     classes,mode = (first(found.values())[0].meta[k] for k in ('classes','mode')) if found else (list('abcd'),'RGB')
     size,n_in = first(found.values())[0].meta['size'] if found else size,1 if mode=='L' else 3
     if not found:

@@ -44,19 +44,18 @@ def lesson_hdkd_evaluate():
 def lesson_hdkd_predict():
     with tempfile.TemporaryDirectory() as d:
         d,path = Path(d),make_phantoms(Path(d)/'phantoms', n_train=12, n_test=3, size=32)
+        (d/'bad.png').write_text('no image')
         res = [shell('hdkd_train', '--data', path, '--size', '32', '--epochs', '1', '--network', 'student', '--out', d/'run'),
                shell('hdkd_export', d/'run', '--out', d/'student'),
-               shell('hdkd_predict', d/'student', path/'Testing', '--format', 'jsonl'),
-               shell('hdkd_predict', d/'student'/'model.onnx', path/'Testing', '--out', d/'rows.csv', '--calibrated', '--tta')]
-        (d/'bad.png').write_text('no image')
-        first_file = next((path/'Testing').rglob('*.png'))
-        bad = [shell('hdkd_predict', d/'run', first_file, d/'bad.png'), shell('hdkd_predict', d/'run'), shell('hdkd_predict', path, path), shell('hdkd_export', path)]
-        rows,table = [json.loads(o) for o in res[2].stdout.splitlines()],(d/'rows.csv').read_text().splitlines()
-    assert all(o.returncode==0 for o in res), res
-    assert len(rows)==12 and len(table)==13 and table[0].startswith('file,label,p_glioma,') and abs(sum(rows[0]['probs'].values())-1)<1e-5
-    assert [o.returncode for o in bad]==[1,2,2,2] and len(bad[0].stdout.splitlines())==2 and 'bad.png: cannot identify' in bad[0].stderr, bad
-    assert all(len(o.stderr.splitlines())==1 for o in bad[1:]), bad
-    print(res[1].stdout.replace(str(d), '.'), *(o.stderr.replace(str(d), '.') for o in (res[2], *bad)), sep='\n')
+               shell('hdkd_predict', d/'student'/'model.onnx', path/'Testing', '--out', d/'rows.csv', '--calibrated', '--tta'),
+               shell('hdkd_predict', d/'student', path/'Testing', d/'bad.png', '--format', 'jsonl'),
+               shell('hdkd_predict', path, path)]
+        table,rows = (d/'rows.csv').read_text().splitlines(),[json.loads(o) for o in res[3].stdout.splitlines()]
+    assert [o.returncode for o in res]==[0,0,0,1,2], res
+    assert len(table)==13 and table[0].startswith('file,label,p_glioma,') and [o.split(',')[0] for o in table[1:]]==[o['file'] for o in rows]
+    assert abs(sum(rows[0]['probs'].values())-1)<1e-5 and 'bad.png: cannot identify' in res[3].stderr and '1 not read' in res[3].stderr
+    assert len(res[4].stderr.splitlines())==1 and not res[4].stdout
+    print(res[1].stdout.replace(str(d), '.'), *(o.stderr.replace(str(d), '.') for o in res[2:]), sep='\n')
 
 
 def lesson_hdkd_audit():
