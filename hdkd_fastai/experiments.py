@@ -72,13 +72,13 @@ def teacher_of(
     return o._replace(n=None, network='teacher', variant='' if o.variant in rivals else o.variant, seed=0)
 
 # %% ../nbs/17b_experiments.ipynb #513f4fc8
-Profile = namedtuple('Profile', 'settings teacher smote sizes seeds full_seeds peers', # arguments of train_run; changes for teachers; SMOTE for HAM10000's?; images per class; seeds with few and all images; networks beside ours
-                     defaults=[{}, False, (50,100,150), 3, 1, tuple(peers)])
+Profile = namedtuple('Profile', 'settings teacher smote sizes most seeds full_seeds peers', # arguments of train_run; changes for teachers; SMOTE for HAM10000's?; images per class; what counts as all of them; seeds with few and all images; networks beside ours
+                     defaults=[{}, False, (50,100,150), None, 3, 1, tuple(peers)])
 profiles = dict(
     paper=Profile(dict(size=224, model='base', recipe='paper', fast=True), smote=True, full_seeds=3),
     gpu=Profile(dict(size=224, model='base', epochs=40, fast=True), seeds=5),
     cpu=Profile(dict(size=128, model='base', stem_stride=4, epochs=40, fast=True), teacher=dict(epochs=20)),
-    smoke=Profile(dict(size=32, model='tiny', epochs=2), sizes=(10,), seeds=1, peers=('MobileNetV2',)))
+    smoke=Profile(dict(size=32, model='tiny', epochs=2), sizes=(10,), most=40, seeds=1, peers=('MobileNetV2',)))
 
 def run_settings(
     p:Profile, # One of `profiles`
@@ -86,7 +86,7 @@ def run_settings(
 )->dict: # Every setting of `train_run`, without folders
     "The configuration of a run in a profile"
     teacher = {**p.teacher, **(dict(balance='smote') if p.smote and o.data=='ham10000' else {})} if o.network=='teacher' else {}
-    kw = {**p.settings, **{**variants, **rivals}[o.variant], **teacher, **dict(network=o.network, n=o.n, split=o.split, seed=o.seed)}
+    kw = {**p.settings, **{**variants, **rivals}[o.variant], **teacher, **dict(network=o.network, n=o.n or p.most, split=o.split, seed=o.seed)}
     return {k:v for k,v in {**run_defaults(), **kw}.items() if k not in ('data','teacher')}
 
 # %% ../nbs/17b_experiments.ipynb #c73c88cc
@@ -221,7 +221,7 @@ def images(self:Experiments,
     folder = self.data[o.data]
     key = (folder and str(folder.resolve()), o.split, self.profile.settings['size'], 0, False)
     if key not in self.opened and torch.cuda.is_available(): shared_images(self.opened, *key, cache=self.cache).opener.seen.to(default_device())
-    return subset_images(shared_images(self.opened, *key, cache=self.cache), o.n, o.seed)
+    return subset_images(shared_images(self.opened, *key, cache=self.cache), o.n or self.profile.most, o.seed)
 
 @patch
 def trains_on(self:Experiments,

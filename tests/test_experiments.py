@@ -10,12 +10,25 @@ from hdkd_fastai.peers import *
 from hdkd_fastai.resume import write_whole
 from hdkd_fastai.runs import *
 from hdkd_fastai.train import *
-import contextlib,io,signal,subprocess,tempfile
+import contextlib,io,multiprocessing,subprocess,tempfile
 from fastcore.test import expect_fail
-def start(out, tables='3'):
-    "A process that does the tables of the smoke profile"
-    src = f"import warnings; warnings.simplefilter('ignore'); from hdkd_fastai.experiments import *; run_tables('smoke', tables={tables!r}, out={str(out)!r})"
-    return subprocess.Popen([sys.executable, '-c', src], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, 'OMP_NUM_THREADS':'1', 'PYTHONUNBUFFERED':'1'})
+fresh = multiprocessing.get_context('forkserver')
+fresh.set_forkserver_preload(['hdkd_fastai.experiments']) # imported once for all processes
+
+def start(out, log='log', largest=None):
+    "A process of its own that does Table 3 of the smoke profile and prints into a file; no file may have more than `largest` bytes"
+    src = f"""import resource,sys,torch; from hdkd_fastai.experiments import *
+sys.stdout = open({str(Path(out)/log)!r}, 'a', buffering=1)
+if {largest}: resource.setrlimit(resource.RLIMIT_FSIZE, ({largest},)*2)
+torch.set_num_threads(1)
+try: run_tables('smoke', tables='3', out={str(out)!r})
+except ValueError as e: print('REFUSED', e)"""
+    Path(out).mkdir(parents=True, exist_ok=True)
+    p = fresh.Process(target=exec, args=(src, {}))
+    p.start()
+    return p
+
+def said(out, log='log'): return (Path(out)/log).read_text()
 
 def outcome(out):
     "What results say, without clocks"
@@ -100,14 +113,14 @@ def lesson_the_work():
 def lesson_killed_and_called_again():
     with tempfile.TemporaryDirectory() as d:
         d,half = Path(d),'phantoms-published-all-teacher-0'
-        alone = start(d/'alone').communicate()[0]
+        start(d/'alone').join()
         victim,ckpt = start(d/'killed'),d/'killed'/'smoke'/'runs'/half/'last.ckpt'
-        while not ckpt.exists() and victim.poll() is None: time.sleep(.01)
-        victim.kill(); victim.wait()
+        while not ckpt.exists() and victim.is_alive(): time.sleep(.01)
+        victim.kill(); victim.join()
         left = sorted(o.stem for o in (d/'killed'/'smoke').glob('*.json'))
         cut_off = ckpt.exists()
-        rest = start(d/'killed').communicate()[0]
-        a,b = outcome(d/'alone'),outcome(d/'killed')
+        start(d/'killed', 'rest').join()
+        rest,a,b = said(d/'killed', 'rest'),outcome(d/'alone'),outcome(d/'killed')
     assert cut_off and left==['phantoms-published-10-student-0'] and '1 of 2 epochs was done before' in rest, rest
     assert f'{left[0]} (' not in rest # what was finished is not begun again
     assert len(a)==5 and a==b, (a.keys(), b.keys())
@@ -116,19 +129,19 @@ def lesson_killed_and_called_again():
 
 def lesson_two_at_once():
     with tempfile.TemporaryDirectory() as d:
-        both = [start(d) for _ in range(2)]
-        logs = [o.communicate()[0] for o in both]
-        names = [line.split(' (')[0] for log in logs for line in log.splitlines() if line.startswith('phantoms-')]
-        done = outcome(d)
-    assert sorted(names)==sorted(done) and len(done)==5 and all(o.returncode==0 for o in both), (names, logs)
+        both = [start(d, log) for log in ('one','two')]
+        for o in both: o.join()
+        logs,done = [said(d, log) for log in ('one','two')],outcome(d)
+    names = [line.split(' (')[0] for log in logs for line in log.splitlines() if line.startswith('phantoms-')]
+    assert sorted(names)==sorted(done) and len(done)==5 and all(o.exitcode==0 for o in both), (names, logs)
     [sum(line.startswith('phantoms-') for line in log.splitlines()) for log in logs]
 
 
 def lesson_what_does_not_belong():
-    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()) as said:
+    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()) as out:
         f = lambda o: Path(d)/'smoke'/f'phantoms-published-{o}.json'
         run_tables('smoke', tables='3', out=d)
-        before,spent = outcome(d),said.tell()
+        before,spent = outcome(d),out.tell()
         f('10-student-0').write_text(f('10-student-0').read_text()[:-100])
         old = json.loads(f('all-student-0').read_text())
         old['made_of']['version'] = '0.0.9'
@@ -138,27 +151,27 @@ def lesson_what_does_not_belong():
             found = summary(Path(d)/'smoke', ['phantoms'])['3']
         missing = list(summary_text(found).student)
         run_tables('smoke', tables='3', out=d)
-        now,log = outcome(d),said.getvalue()[spent:]
+        now,log = outcome(d),out.getvalue()[spent:]
         longer = profiles['smoke']._replace(settings={**profiles['smoke'].settings, 'epochs':1})
         work = Experiments('smoke', out=d)
-        work.profile,spent = longer,said.tell()
+        work.profile,spent = longer,out.tell()
         work.run('3')
-        redone,changed = outcome(d),said.getvalue()[spent:]
+        redone,changed = outcome(d),out.getvalue()[spent:]
     assert now==before and '10-student-0.json cannot be read' in log and 'its version is 0.0.9, here' in log and log.count('it is done again')==2, log
     assert missing==['not run','not run'] and len([o for o in w if 'left out' in str(o.message)])==2
     assert changed.count('is from another run: its epochs is 2, here 1; it is done again')==5 and 'begun anew' in changed and len(redone['phantoms-published-10-hdkd-0']['curve']['epoch'])==1, changed
     print(log)
 
-    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()) as said:
+    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()) as out:
         run_tables('smoke', tables='3', out=d)
-        before,spent = outcome(d),said.tell()
+        before,spent = outcome(d),out.tell()
         shutil.rmtree(Path(d)/'smoke'/'runs')
         run_tables('smoke', tables='3', out=d)
-        nothing = said.getvalue()[spent:]
+        nothing = out.getvalue()[spent:]
         (Path(d)/'smoke'/'phantoms-published-10-hdkd-0.json').unlink()
-        spent = said.tell()
+        spent = out.tell()
         run_tables('smoke', tables='3', out=d)
-        log,after = said.getvalue()[spent:],outcome(d)
+        log,after = out.getvalue()[spent:],outcome(d)
         begun = lambda o: [line.split(' (')[0] for line in o.splitlines() if line.startswith('phantoms-')]
     assert begun(nothing)==[] and begun(log)==['phantoms-published-all-teacher-0','phantoms-published-10-hdkd-0'] and after==before, log
     begun(log)
@@ -190,7 +203,7 @@ def lesson_the_summary_by_hand():
     np.testing.assert_allclose(low[['student','student_high','gain','gain_low','gain_high']].astype(float), [64, 64+half([60,62,70]), 12, 12-half([10,18,8]), 12+half([10,18,8])], rtol=1e-6)
     np.testing.assert_allclose(all_[['hdkd','hdkd_low','hdkd_high','gain']].astype(float), [95, *(100*o for o in proportion_interval(95, 100)), 5], rtol=1e-6)
     assert low.claimed==16.4 and low.seeds==3 and np.isnan(tables['3'].loc['brain_tumor_mri','clean',50].claimed) and tables['3'].loc['brain_tumor_mri','clean',100].isna()['gain']
-    five = tables['5'].loc['brain_tumor_mri','published']
+    five = tables['5'].loc['brain_tumor_mri'].loc['published']
     assert five.difference['CoAtNet-0']==-15 and np.isclose(five.p['CoAtNet-0'], 2*.5**15) and np.isclose(five.p_adjusted['CoAtNet-0'], 3*2*.5**15)
     assert five.claimed['CoAtNet-0']==99.85 and five.accuracy.isna().sum()==7 and fewer.loc['brain_tumor_mri','published',50].seeds==2 and 'its teacher_id is another, here t0' in str(w[0].message)
     summary_text(tables['3'].loc[['brain_tumor_mri']]).head(4)
@@ -215,11 +228,8 @@ def lesson_what_goes_wrong():
     print(msg)
 
     with tempfile.TemporaryDirectory() as d:
-        src = f"import resource,warnings; warnings.simplefilter('ignore'); from hdkd_fastai.experiments import *\n" \
-          f"resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000,)*2)\n" \
-          f"try: run_tables('smoke', tables='3', out={d!r})\nexcept ValueError as e: print('REFUSED', e)"
-        log = subprocess.run([sys.executable, '-c', src], capture_output=True, text=True).stdout
-        rest = start(d).communicate()[0]
-        done = outcome(d)
+        start(d, 'full', largest=1_500_000).join()
+        start(d).join()
+        log,done = said(d, 'full'),outcome(d)
     assert 'REFUSED' in log and 'cannot write' in log and 'last.ckpt (File too large); make room' in log and len(done)==5, log
     print(log)
