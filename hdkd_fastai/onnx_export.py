@@ -106,7 +106,7 @@ def export_onnx(
 # %% ../nbs/15a_onnx.ipynb #75bf3ae7
 def halve_weights(
     proto, # `onnx.ModelProto`, changed in place
-    least:int=4096 # Smallest number of values of a tensor that is halved
+    least:int=8192 # Smallest number of values of a tensor that is halved
 ):
     "Store large tensors of weights as float16; they are cast to float32 when the file is loaded"
     onnx = onnx_library('onnx')
