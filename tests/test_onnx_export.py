@@ -15,6 +15,7 @@ from hdkd_fastai.teacher import *
 from hdkd_fastai.train import *
 def small_student(path):
     "A tiny student, trained for a moment on phantoms, as a network with metadata; and the pixels of its images by part"
+    set_seed(0)
     df,opener = image_table(make_phantoms(path, n_train=30, n_test=16, size=32, difficulty=.2)),OpenImage(32, 'L')
     learn = hdkd_learner(image_dls(df, opener, bs=16, device='cpu'), hdkd_teacher_tiny(4, n_in=1), 'tiny')
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(6, 4e-3)
@@ -58,7 +59,7 @@ def lesson_eight_bits():
         size = int8.stat().st_size/full.stat().st_size
         with expect_fail(ValueError, 'no images to calibrate'): quantize_onnx(full, Path(d)/'x', pixels['train'][:0])
         with expect_fail(ValueError, 'holds int8 weights'): quantize_onnx(int8, Path(d)/'x', pixels['train'])
-    assert diff['same']>.9 and 1e-3<diff['logits']<2 and ops['QuantizeLinear']>20 and size<.8, (diff, size)
+    assert diff['same']>.85 and 1e-3<diff['logits']<1 and ops['QuantizeLinear']>20 and size<.8, (diff, size)
     {**diff, 'size':round(size, 2)}
 
 
