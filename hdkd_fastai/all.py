@@ -23,13 +23,16 @@ from .experiments import *
 from .export import *
 from .fast import *
 from .files import *
+from .formats import *
 from .interpret import *
 from .kernels import *
 from .loaders import *
 from .losses import *
+from .onnx_export import *
 from .opening import *
 from .peers import *
 from .phantoms import *
+from .predict import *
 from .resume import *
 from .runs import *
 from .speed import *

@@ -366,7 +366,9 @@ def write_run(
 )->dict: # `res`, completed: what run.json holds
     "Write network, history, curves and, last of all, run.json"
     m = unwrap_model(learn.model)
-    save_checkpoint(out/'model.safetensors', m, list(learn.dls.vocab), images.opener, accuracy=ev.accuracy, network=res['config']['network'])
+    training = {k: Path(v).name if k in ('data','teacher') and v else v for k,v in res['config'].items()} # where things lay is nobody else's business
+    save_checkpoint(out/'model.safetensors', m, list(learn.dls.vocab), images.opener, metrics=dict(accuracy=ev.accuracy, interval=[ev.low, ev.high], images=ev.n),
+                    temperature=fit_temperature(ev.probs, ev.targs), training=training, versions=trained_with())
     history = learning_curve(learn)
     history.to_csv(out/'history.csv', index=False)
     save_figure(plot_curves({res['config']['network']:history}, loss='valid_loss', title='Loss and accuracy on the validation images'), out/'curves.png')

@@ -106,7 +106,7 @@ class DFLT(nn.Module):
         self.norm = nn.LayerNorm(dim)
     def tokens(self, x): # [B, ni, H, W] -> what enters the first layer, [B, n_tokens + H/2*W/2, dim]
         z,grid = self.embed(patchify(x)),(x.shape[-2]//2,x.shape[-1]//2)
-        first = [o.expand(len(z), -1, -1) for o in (self.cls_token,self.dist_token) if o is not None]
+        first = [o.expand(z.shape[0], -1, -1) for o in (self.cls_token,self.dist_token) if o is not None]
         return torch.cat([*first, z], 1) + resample_pos(self.pos_embed, self.n_tokens, self.grid, grid)
     def forward(self, x): # [B, ni, H, W] -> CLS and distillation outputs, [B, n_tokens, dim]
         return self.norm(self.layers(self.tokens(x))[:,:self.n_tokens])

@@ -16,13 +16,16 @@ from hdkd_fastai.experiments import *
 from hdkd_fastai.export import *
 from hdkd_fastai.fast import *
 from hdkd_fastai.files import *
+from hdkd_fastai.formats import *
 from hdkd_fastai.interpret import *
 from hdkd_fastai.kernels import *
 from hdkd_fastai.loaders import *
 from hdkd_fastai.losses import *
+from hdkd_fastai.onnx_export import *
 from hdkd_fastai.opening import *
 from hdkd_fastai.peers import *
 from hdkd_fastai.phantoms import *
+from hdkd_fastai.predict import *
 from hdkd_fastai.resume import *
 from hdkd_fastai.runs import *
 from hdkd_fastai.speed import *

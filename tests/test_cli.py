@@ -3,7 +3,7 @@ import inspect,os,sys,warnings
 from fastcore.script import *
 from pathlib import Path
 from typing import Annotated
-import subprocess,tempfile
+import json,subprocess,tempfile
 from hdkd_fastai.phantoms import *
 def shell(command, *args):
     "Run an installed command of ours"
@@ -39,6 +39,23 @@ def lesson_hdkd_evaluate():
     with tempfile.TemporaryDirectory() as d: res = [shell('hdkd_evaluate'), shell('hdkd_evaluate', d), shell('hdkd_train'), shell('hdkd_train', '--config', d)]
     assert [o.returncode for o in res]==[2]*4 and all(len(o.stderr.splitlines())==1 and not o.stdout for o in res), res
     print(''.join(o.stderr for o in res).replace(d, '.'))
+
+
+def lesson_hdkd_predict():
+    with tempfile.TemporaryDirectory() as d:
+        d,path = Path(d),make_phantoms(Path(d)/'phantoms', n_train=12, n_test=3, size=32)
+        (d/'bad.png').write_text('no image')
+        res = [shell('hdkd_train', '--data', path, '--size', '32', '--epochs', '1', '--network', 'student', '--out', d/'run'),
+               shell('hdkd_export', d/'run', '--out', d/'student'),
+               shell('hdkd_predict', d/'student'/'model.onnx', path/'Testing', '--out', d/'rows.csv', '--calibrated', '--tta'),
+               shell('hdkd_predict', d/'student', path/'Testing', d/'bad.png', '--format', 'jsonl'),
+               shell('hdkd_predict', path, path)]
+        table,rows = (d/'rows.csv').read_text().splitlines(),[json.loads(o) for o in res[3].stdout.splitlines()]
+    assert [o.returncode for o in res]==[0,0,0,1,2], res
+    assert len(table)==13 and table[0].startswith('file,label,p_glioma,') and [o.split(',')[0] for o in table[1:]]==[o['file'] for o in rows]
+    assert abs(sum(rows[0]['probs'].values())-1)<1e-5 and 'bad.png: cannot identify' in res[3].stderr and '1 not read' in res[3].stderr
+    assert len(res[4].stderr.splitlines())==1 and not res[4].stdout
+    print(res[1].stdout.replace(str(d), '.'), *(o.stderr.replace(str(d), '.') for o in res[2:]), sep='\n')
 
 
 def lesson_hdkd_audit():

@@ -15,6 +15,7 @@ from hdkd_fastai.resume import *
 from hdkd_fastai.runs import *
 from hdkd_fastai.train import *
 from fastcore.test import expect_fail
+from hdkd_fastai.predict import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
 from IPython.display import Image as ShowImage
