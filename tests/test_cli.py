@@ -79,7 +79,7 @@ def lesson_hdkd_bench():
         written = sorted(o.name for o in (Path(d)/'out').iterdir())
     assert [o.returncode for o in res]==[0,0,2,2,2,2,2,2] and written==['loader.json','loader.png','speed.json','speed.png'], res
     assert all(len(o.stderr.splitlines())==1 and not o.stdout for o in res[2:]), res
-    parts = 'there is speed, loader, tables',"no route 'nonsense'",'loader has no option peers','loader takes one folder of images, not 2','there are paper, gpu, cpu, smoke','are both brain_tumor_mri'
+    parts = 'there is speed, loader, export, tables',"no route 'nonsense'",'loader has no option peers','loader takes one folder of images, not 2','there are paper, gpu, cpu, smoke','are both brain_tumor_mri'
     for part,o in zip(parts, res[2:]): assert part in o.stderr, o
     print(''.join(o.stdout+o.stderr for o in res))
 
