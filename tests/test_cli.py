@@ -3,11 +3,27 @@ import inspect,os,sys,warnings
 from fastcore.script import *
 from pathlib import Path
 from typing import Annotated
-import json,subprocess,tempfile
+import json,multiprocessing,subprocess,tempfile
+from unittest.mock import patch
 from hdkd_fastai.phantoms import *
 def shell(command, *args):
     "Run an installed command of ours"
     return subprocess.run([Path(sys.executable).with_name(command), *args], capture_output=True, text=True)
+
+fresh = multiprocessing.get_context('forkserver')
+fresh.set_forkserver_preload([f'hdkd_fastai.{o}' for o in ('demo','runs','predict','formats','experiments')]) # torch imported once for all processes
+
+def forked(command, *args):
+    "As `shell`, in a process that need not import torch"
+    with tempfile.TemporaryDirectory() as d:
+        src = f"""import os,runpy,sys
+for i,o in enumerate(('out','err'), 1): os.dup2(os.open(os.path.join({d!r}, o), os.O_WRONLY|os.O_CREAT), i)
+sys.argv = {[str(Path(sys.executable).with_name(command)), *map(str, args)]}
+runpy.run_path(sys.argv[0], run_name='__main__')"""
+        p = fresh.Process(target=exec, args=(src, {}))
+        p.start()
+        p.join()
+        return subprocess.CompletedProcess(args, p.exitcode, *((Path(d)/o).read_text() for o in ('out','err')))
 from hdkd_fastai.cli import *
 
 
@@ -22,11 +38,11 @@ def lesson_hdkd_train():
         d,path = Path(d),make_phantoms(Path(d)/'phantoms', n_train=12, n_test=6, size=32)
         small = ['--data', path, '--size', '32', '--epochs', '1']
         res = [shell('hdkd_train', *small, '--network', 'teacher', '--out', d/'teacher'),
-               shell('hdkd_train', *small, '--teacher', d/'teacher', '--n', '6', '--seed', '3', '--out', d/'hdkd'),
-               shell('hdkd_train', '--config', d/'hdkd'/'config.yaml', '--cache', d/'kept', '--out', d/'same'),
-               shell('hdkd_train', '--config', d/'hdkd', '--seed', '0', '--out', d/'other')]
+               forked('hdkd_train', *small, '--teacher', d/'teacher', '--n', '6', '--seed', '3', '--out', d/'hdkd'),
+               forked('hdkd_train', '--config', d/'hdkd'/'config.yaml', '--cache', d/'kept', '--out', d/'same'),
+               forked('hdkd_train', '--config', d/'hdkd', '--seed', '0', '--out', d/'other')]
         nets = [(d/o/'model.safetensors').read_bytes() for o in ('hdkd','same','other')]
-        judged = shell('hdkd_evaluate', d/'teacher', d/'hdkd', '--out', d/'both')
+        judged = forked('hdkd_evaluate', d/'teacher', d/'hdkd', '--out', d/'both')
         written = sorted(o.name for o in (d/'both').iterdir())
     assert all(o.returncode==0 for o in (*res, judged)), (res, judged)
     assert all(len(o.stderr.splitlines())==1 and 'differs from the published Brain Tumor MRI set' in o.stderr for o in (*res, judged)), res # the class names are the same
@@ -36,7 +52,7 @@ def lesson_hdkd_train():
 
 
 def lesson_hdkd_evaluate():
-    with tempfile.TemporaryDirectory() as d: res = [shell('hdkd_evaluate'), shell('hdkd_evaluate', d), shell('hdkd_train'), shell('hdkd_train', '--config', d)]
+    with tempfile.TemporaryDirectory() as d: res = [forked('hdkd_evaluate'), forked('hdkd_evaluate', d), forked('hdkd_train'), forked('hdkd_train', '--config', d)]
     assert [o.returncode for o in res]==[2]*4 and all(len(o.stderr.splitlines())==1 and not o.stdout for o in res), res
     print(''.join(o.stderr for o in res).replace(d, '.'))
 
@@ -45,11 +61,11 @@ def lesson_hdkd_predict():
     with tempfile.TemporaryDirectory() as d:
         d,path = Path(d),make_phantoms(Path(d)/'phantoms', n_train=12, n_test=3, size=32)
         (d/'bad.png').write_text('no image')
-        res = [shell('hdkd_train', '--data', path, '--size', '32', '--epochs', '1', '--network', 'student', '--out', d/'run'),
-               shell('hdkd_export', d/'run', '--out', d/'student'),
+        res = [forked('hdkd_train', '--data', path, '--size', '32', '--epochs', '1', '--network', 'student', '--out', d/'run'),
+               forked('hdkd_export', d/'run', '--out', d/'student'),
                shell('hdkd_predict', d/'student'/'model.onnx', path/'Testing', '--out', d/'rows.csv', '--calibrated', '--tta'),
-               shell('hdkd_predict', d/'student', path/'Testing', d/'bad.png', '--format', 'jsonl'),
-               shell('hdkd_predict', path, path)]
+               forked('hdkd_predict', d/'student', path/'Testing', d/'bad.png', '--format', 'jsonl'),
+               forked('hdkd_predict', path, path)]
         table,rows = (d/'rows.csv').read_text().splitlines(),[json.loads(o) for o in res[3].stdout.splitlines()]
     assert [o.returncode for o in res]==[0,0,0,1,2], res
     assert len(table)==13 and table[0].startswith('file,label,p_glioma,') and [o.split(',')[0] for o in table[1:]]==[o['file'] for o in rows]
@@ -73,14 +89,15 @@ def lesson_hdkd_bench():
     with tempfile.TemporaryDirectory() as d:
         path = make_phantoms(Path(d)/'phantoms', n_train=6, n_test=2)
         small = ['--size', '32', '--bs', '2', '--rounds', '1', '--threads', '1', '--out', Path(d)/'out']
-        res = [shell('hdkd_bench', *o) for o in (['speed', *small, '--model', 'tiny', '--no-peers', '--no-floor', '--device', 'cpu', '--routes', 'callback'],
-                                                 ['loader', *small, '--data', path], ['accuracy'], ['speed', '--routes', 'nonsense'], ['loader', '--no-peers'],
+        res = [forked('hdkd_bench', *o) for o in (['speed', *small, '--model', 'tiny', '--no-peers', '--no-floor', '--device', 'cpu', '--routes', 'callback'], ['accuracy'], ['speed', '--routes', 'nonsense'], ['loader', '--no-peers'],
                                                  ['loader', '--data', path, '--data', path], ['tables', '--profile', 'huge'], ['tables', '--data', path, '--data', path, '--tables', '3'])]
         written = sorted(o.name for o in (Path(d)/'out').iterdir())
-    assert [o.returncode for o in res]==[0,0,2,2,2,2,2,2] and written==['loader.json','loader.png','speed.json','speed.png'], res
-    assert all(len(o.stderr.splitlines())==1 and not o.stdout for o in res[2:]), res
+    with patch('hdkd_fastai.loaders.run_loader', autospec=True) as ran: run_bench('loader', data=[path], size=32)
+    ran.assert_called_once_with(data=path, size=32)
+    assert [o.returncode for o in res]==[0,2,2,2,2,2,2] and written==['speed.json','speed.png'], res
+    assert all(len(o.stderr.splitlines())==1 and not o.stdout for o in res[1:]), res
     parts = 'there is speed, loader, export, tables',"no route 'nonsense'",'loader has no option peers','loader takes one folder of images, not 2','there are paper, gpu, cpu, smoke','are both brain_tumor_mri'
-    for part,o in zip(parts, res[2:]): assert part in o.stderr, o
+    for part,o in zip(parts, res[1:]): assert part in o.stderr, o
     print(''.join(o.stdout+o.stderr for o in res))
 
 
@@ -100,7 +117,7 @@ def lesson_bad_input():
         path = make_phantoms(Path(d)/'phantoms', n_train=4, n_test=2)
         bad = path/'Training'/'glioma'/'glioma_0002.png'
         bad.write_bytes(bad.read_bytes()[:60])
-        res = [shell('hdkd_demo', '--data', path, '--per-class', '2', '--out', Path(d)/'out'), shell('hdkd_demo', '--data', Path(d)/'nothing', '--out', Path(d)/'out')]
+        res = [forked('hdkd_demo', '--data', path, '--per-class', '2', '--out', Path(d)/'out'), forked('hdkd_demo', '--data', Path(d)/'nothing', '--out', Path(d)/'out')]
         left = sorted(o.name for o in Path(d).iterdir())
     assert [o.returncode for o in res]==[2,2] and all(len(o.stderr.splitlines())==1 and not o.stdout for o in res), res
     assert 'glioma_0002.png' in res[0].stderr and 'nothing is not a folder' in res[1].stderr and left==['phantoms']
