@@ -56,6 +56,8 @@ def lesson_the_lists():
     pairs = [(a,b) for a in everything for b in everything if (a.network,b.network)==('student','hdkd') and b._replace(network='student', variant='' if b.variant in rivals else b.variant)==a]
     differ = {k for a,b in pairs for k,v in run_settings(p, a).items() if run_settings(p, b)[k]!=v}
     assert differ=={'network','method','stage_power','feat_weight','lr','smoothing'} # student and HDKD train alike, but for what distils and what was tuned
+    alone = run_settings(p, next(o for o in everything if o.network=='student' and o.n is None))
+    assert all(run_settings(p, o)=={**alone, 'network':o.network} for o in plan_tables(p, brain, '5') if o.network in peers)
     pd.Series(count).unstack(0)[list(table_titles)]
 
 
