@@ -6,7 +6,8 @@ from pathlib import Path
 from sphinx.errors import ConfigError
 
 here = Path(__file__).parent
-if not (here/'node_modules/katex').exists(): raise ConfigError('KaTeX is missing; `npm ci --prefix docs` brings it')
+for o in ('katex','onnxruntime-web'):
+    if not (here/'node_modules'/o).exists(): raise ConfigError(f'{o} is missing; `npm ci --prefix docs` brings it')
 warnings.filterwarnings('ignore', category=FutureWarning, module='torch.jit')
 sys.path[:0] = [str(here), str(here.parent)]
 
@@ -46,7 +47,8 @@ html_theme_options = dict(top_of_page_buttons=[])
 html_title = 'HDKD for fastai'
 html_favicon = 'static/favicon.svg'
 templates_path = ['templates']
-html_static_path = ['static', 'node_modules/katex/dist']
+ort = 'node_modules/onnxruntime-web/dist/' # for the live page: one thread, on the processor
+html_static_path = ['static', 'node_modules/katex/dist', ort+'ort.wasm.bundle.min.mjs', ort+'ort-wasm-simd-threaded.wasm']
 html_css_files = ['katex.min.css', 'custom.css']
 html_js_files = ['custom.js']
 html_sourcelink_suffix = ''

@@ -98,9 +98,13 @@ def link_names(app, doctree):
         new += n
 
 def inline_svg(app, doctree):
-    "Vector graphics become part of the page, so that they follow its theme"
+    "Vector graphics become part of the page, so that they follow its theme; other figures are named to screen readers by their section"
     for n in list(doctree.findall(nodes.image)):
         if n['uri'].endswith('.svg'): n.replace_self(nodes.raw('', (nbs/n['uri']).read_text(encoding='utf-8'), format='html'))
+        elif 'alt' not in n:
+            up = n.parent
+            while not isinstance(up, nodes.section): up = up.parent
+            n['alt'] = f'Figure in the section {up.next_node(nodes.title).astext()!r}'
 
 def rst(text):
     "Markdown of a docstring or docment as reStructuredText"

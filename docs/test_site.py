@@ -1,11 +1,12 @@
 "What a reader of the site must not meet, looked for in Chromium: `pytest docs/test_site.py -o python_functions='test_*'`, after a build."
-import functools, http.server, json, os, re, shutil, subprocess, threading
+import base64, functools, http.server, io, json, os, re, shutil, subprocess, threading
 from html.parser import HTMLParser
 from pathlib import Path
 from statistics import mean
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 root = Path(__file__).parent.parent
@@ -13,7 +14,7 @@ site = root/'_docs/html'
 axe = root/'docs/node_modules/axe-core/axe.min.js'
 pages = sorted(p.relative_to(site).as_posix() for p in site.rglob('*.html'))
 read = [p for p in pages if not p.startswith('_modules')] # the others hold source code alone
-whole = ('index.html','search.html','06_losses.html','api/distill.html','tutorials/brain_mri.html') # each kind of page
+whole = ('index.html','search.html','06_losses.html','api/distill.html','tutorials/brain_mri.html','tutorials/live.html') # each kind of page
 assert 'index.html' in pages, f'{site} holds no site; build it first: sphinx-build -M html nbs _docs -c docs -W'
 
 @pytest.fixture(scope='session')
@@ -136,6 +137,70 @@ def test_front_page(browser, url):
     for k in ('student alone','HDKD'): assert f"{mean(r[k]['accuracy'] for r in res['runs']):.1%}" in text
     assert f"{res['gain_points']['mean']:.1f} points" in text
     assert not wrong, '\n'.join(wrong)
+
+live = 'tutorials/live.html'
+stored = json.loads((root/'docs/static/live/networks.json').read_text(encoding='utf-8'))
+
+def answered(page, name):
+    "What the live page shows once it has answered for the picture `name`: outputs of each network; checked against the table that is read"
+    page.wait_for_function("n => document.querySelector('.live [role=status]').innerText.startsWith(n)", arg=f'{name}: the teacher says')
+    shown = page.evaluate("import(new URL('../_static/live/live.js', location)).then(o => o.shown)")
+    read = [[float(o[:-1])/100 for o in row.locator('td').all_inner_texts()] for row in page.locator('.live tbody tr').all()]
+    want = [shown['teacher']['probs'],shown['student']['probs'],*(shown['hdkd'][o] for o in ('probs','cls_probs','dist_probs'))]
+    assert max(abs(a-b) for row,ps in zip(read, zip(*want), strict=True) for a,b in zip(row, ps, strict=True))<=.0005001
+    return shown
+
+def agrees(shown, name):
+    "Do probabilities of all heads and activation maps agree with PyTorch's to 1e-3?"
+    for network,outputs in stored['answers'][name].items():
+        for k,want in outputs.items():
+            assert max(abs(a-b) for a,b in zip(shown[network][k], want, strict=True))<1e-3, (name, network, k)
+    assert set(stored['answers'][name]['hdkd'])=={'probs','cls_probs','dist_probs','map'} and all(len(shown[o]['map'])==64 for o in stored['networks'])
+
+def test_live(browser, url):
+    "On a phone, by keyboard, after loading without a connection: the answers of PyTorch; then pictures from files, and a file that is none"
+    page,wrong = watched(browser, url, viewport=dict(width=390, height=844), color_scheme='dark')
+    got = {}
+    page.on('requestfinished', lambda r: got.update({r.url: r.sizes()['responseBodySize']}))
+    page.goto(url+live, wait_until='networkidle')
+    before,box,names = set(got),page.locator('.live'),list(stored['answers'])
+    assert not any(o.endswith(('.wasm','.onnx')) for o in before)
+    said = float(re.search(r'([0-9.]+) MB', box.locator('[role=status]').inner_text())[1])
+    page.locator('.live-phantoms input').first.focus()
+    page.keyboard.press('Space')
+    agrees(answered(page, names[0]), names[0])
+    assert abs(sum(v for k,v in got.items() if k not in before)/1e6-said)<.1
+    page.context.set_offline(True)
+    for name in names[1:]:
+        page.keyboard.press('ArrowRight')
+        agrees(answered(page, name), name)
+        assert box.locator('tbody th').filter(has_text='(drawn)').inner_text()==f'{name.split()[0]} (drawn)'
+    assert page.evaluate('document.documentElement.scrollWidth')<=390
+    wrong += accessibility(page)
+
+    data = base64.b64decode(page.locator('.live-phantoms img').nth(2).get_attribute('src').split(',')[1])
+    with io.BytesIO() as f:
+        Image.open(io.BytesIO(data)).convert('RGB').save(f, 'png')
+        page.set_input_files('.live input', dict(name='colours.png', mimeType='image/png', buffer=f.getvalue()))
+    agrees(answered(page, 'colours.png'), names[2])
+    page.set_input_files('.live input', dict(name='note.png', mimeType='image/png', buffer=b'no picture'))
+    page.locator('text=note.png is no picture that this browser can read').wait_for()
+    page.evaluate("""data => {
+      const files = new DataTransfer()
+      files.items.add(new File([Uint8Array.from(atob(data), o => o.charCodeAt())], 'dropped.png'))
+      document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: files, bubbles: true, cancelable: true}))
+    }""", base64.b64encode(data).decode())
+    agrees(answered(page, 'dropped.png'), names[2])
+    assert box.locator('tbody th').filter(has_text='(drawn)').count()==0
+    assert not wrong, '\n'.join(wrong)
+
+def test_live_unreachable(browser, url):
+    "Networks that cannot be fetched are said to be missing"
+    page = browser.new_context().new_page()
+    page.route('**/networks.json', lambda o: o.abort())
+    page.goto(url+live)
+    page.locator('.live-phantoms label').first.click()
+    page.locator('text=/networks could not be loaded .*; reload/').wait_for()
 
 def test_each_notebook_page():
     "Way out (download, Colab), next and previous, contents, and no command of nbdev"

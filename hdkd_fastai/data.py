@@ -60,8 +60,8 @@ def dataset_dls(
 )->DataLoaders: # `table` holds all rows, `test_rows` those for `dls.test_dl(dls.test_rows, with_labels=True)`
     "fastai `DataLoaders` of any data set in a folder; ValueError says what is wrong with it"
     check_outside(path, cache=cache)
-    df = dataset_subset(dataset_table(path, split, seed=seed, kind=kind, **kwargs), n, seed)
-    opener = OpenImage(size, dataset_mode(path, df.file, kind), keep)
+    whole = dataset_table(path, split, seed=seed, kind=kind, **kwargs)
+    df,opener = dataset_subset(whole, n, seed),OpenImage(size, dataset_mode(path, whole.file, kind), keep) # a subset is opened as its set
     good = open_all(df, opener, skip_bad, cache) if preload or cache is not None else df
     if len(good)<len(df): warnings.warn(f'{len(df)-len(good)} of {len(df)} images could not be read and were left out', stacklevel=2)
     dls = image_dls(good, opener, bs, batch_tfms, device, num_workers)

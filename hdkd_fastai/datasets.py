@@ -344,6 +344,7 @@ def run_audit(
           f"{o['groups']['with_copies']} groups of copies, the largest of {o['groups']['largest']}; pairs of copies with different labels: {len(found.conflicts)}\n\n"
           f'Guessing the class from the file\n{found.properties().round(4)}')
     if found.summary().loc['test, copy in train','either']: print("\nTest images that also stand in train flatter every network; split='clean' (--split clean) leaves them out")
+    if deep := int(found.table['mode'].astype(str).str.match('I|F').sum()): print(f'\n{deep} of {len(found.table)} files have more than 8 bits; training refuses them: convert them first')
     if o['unreadable']: print('\nUnreadable files', *(': '.join(u) for u in o['unreadable']), sep='\n')
     if out is not None:
         out = Path(out)

@@ -175,6 +175,7 @@ def _unpack_into(z, folder):
             z.extract(o, folder)
             show(i)
 
+# %% ../nbs/08f_download.ipynb #4128b6cf
 def unpack_zip(
     archive:Path, # A zip file
     folder:Path, # Where its files go; must not exist

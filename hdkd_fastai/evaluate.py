@@ -44,6 +44,7 @@ class Evaluation:
     ):
         self.probs,self.targs = torch.as_tensor(probs).float(),torch.as_tensor(targs).long()
         self.classes,(n,c) = [str(o) for o in classes],self.probs.shape
+        if twice := [o for o in self.classes if self.classes.count(o)>1]: raise ValueError(f'two classes are named {twice[0]!r}; give each a name of its own')
         if n==0: raise ValueError('no images to evaluate; expected at least one')
         if len(self.classes)!=c: raise ValueError(f'{c} probabilities per image but {len(self.classes)} classes; give one name each')
         if self.targs.shape!=(n,): raise ValueError(f'labels of shape {tuple(self.targs.shape)}; expected one class number for each of {n} images')
@@ -227,7 +228,9 @@ def report(self:Evaluation,
     m,n = self.metrics(),self.confusion.sum(1)
     missing = ', '.join(o for o,k in zip(self.classes, n) if k==0)
     undefined = (np.nan,np.nan,f'undefined: no images of {missing}' if missing else 'undefined: a single class')
-    means = [undefined]*3 if missing else self._interval('means', [np.flatnonzero(self.targs==i) for i in range(len(n))], self._class_means, n_boot, seed)
+    alone = ', '.join(o for o,k in zip(self.classes, n) if k==1)
+    single = (np.nan,np.nan,f'no interval: one image of {alone}')
+    means = [undefined]*3 if missing else [single]*3 if alone else self._interval('means', [np.flatnonzero(self.targs==i) for i in range(len(n))], self._class_means, n_boot, seed)
     rows = dict(accuracy=(self.low,self.high,'Wilson'), **dict(zip(('balanced_accuracy','macro_f1','auroc'), means)), ece=self._ece_interval(n_boot, seed))
     rows = {k: (m[k],low,high,self.n,how) if m[k]==m[k] else (m[k],np.nan,np.nan,self.n,undefined[2]) for k,(low,high,how) in rows.items()}
     return pd.DataFrame(rows, index=['value','low','high','n','interval']).T.astype(dict(value=float, low=float, high=float, n=int)).rename_axis('metric')

@@ -81,7 +81,8 @@ def run_settings(
     o:Spec # A run
 )->dict: # Every setting of `train_run`, without folders
     "The configuration of a run in a profile"
-    own = p.own.get(o.network, {}) | (dict(balance='smote') if o.network=='teacher' and p.smote and o.data=='ham10000' else {})
+    like = o.network if o.network in own_networks else 'student' # others train as the student alone does
+    own = p.own.get(like, {}) | (dict(balance='smote') if o.network=='teacher' and p.smote and o.data=='ham10000' else {})
     kw = {**p.settings, **own, **{**variants, **rivals}[o.variant], **dict(network=o.network, n=o.n or p.most, split=o.split, seed=o.seed)}
     return {k:v for k,v in {**run_defaults(), **kw}.items() if k not in ('data','teacher')}
 

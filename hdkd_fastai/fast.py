@@ -153,6 +153,7 @@ def can_fuse(self:FastCallback,
     if e := kernel_error(): warnings.warn(f'fused kernels cannot be built here ({e}); training without; install g++, or leave them out (fused=False)')
     return e is None
 
+# %% ../nbs/11_fast.ipynb #fc2b1f1a
 @patch
 def choose(self:FastCallback,
     hdkd:HDKDCallback=None # Has the teacher
@@ -264,6 +265,7 @@ def after_fit(self:FastCallback):
     self.before_fit()
     self.replaced = None
 
+# %% ../nbs/11_fast.ipynb #71a60b12
 @patch
 def before_batch(self:FastCallback):
     "Convert the images and install the fast forward passes for the coming one"
@@ -280,6 +282,7 @@ def after_pred(self:FastCallback):
     "Losses and metrics in float32"
     if self.on: self.learn.pred = apply(at_least_float32, self.pred)
 
+# %% ../nbs/11_fast.ipynb #e963c8ee
 @patch
 def __getstate__(self:FastCallback):
     "The user's choice, and nothing that belongs to a fit"

@@ -41,6 +41,10 @@ typedef bf16 T;
 #else
 typedef float T;
 #endif
+''']
+
+# %% ../nbs/10c_kernels.ipynb #a977b390
+kernel_sources += [r'''
 static inline v load(const float *p) { v r; memcpy(&r, p, 64); return r; }
 static inline v load(const bf16 *p) { vh h; memcpy(&h, p, 32); return (v)(__builtin_convertvector(h, vu)<<16); }
 static inline vi load(const int32_t *p) { vi r; memcpy(&r, p, 64); return r; }
@@ -63,7 +67,10 @@ static inline vi all(int32_t x) { return vi{}+x; }
 static inline v larger(v a, v b) { return a>b ? a : b; }
 static inline float sum(v x) { float m[16]; memcpy(m, &x, 64); for (int k=8; k; k/=2) for (int i=0; i<k; i++) m[i] += m[i+k]; return m[0]; }
 static inline float top(v x) { float m[16]; memcpy(m, &x, 64); for (int k=8; k; k/=2) for (int i=0; i<k; i++) m[i] = std::max(m[i], m[i+k]); return m[0]; }
+''']
 
+# %% ../nbs/10c_kernels.ipynb #48080a18
+kernel_sources += [r'''
 static const long B = 128;                               // pixels in a block
 template<class F> static void each(long P, long C, F f) { // f(position, channel)
   PARALLEL
@@ -94,6 +101,10 @@ static inline v exp_negative(v x) {                      // of x <= 0: 2^n e^r w
   v f = __builtin_convertvector(n, v), r = x - f*.693359375f + f*2.12194440e-4f; // ln(2) in two parts
   return (v)((vi)poly(c, r) + (n<<23));
 }
+''']
+
+# %% ../nbs/10c_kernels.ipynb #2313d99d
+kernel_sources += [r'''
 #ifdef BFLOAT16
 static const float gelu_c[] = {@GELU@}, grad_c[] = {@GRAD@}, end = @END@;
 static inline v clamp(v x) { v y = larger(x, all(-end)); return y<end ? y : all(end); }
@@ -170,7 +181,10 @@ template<bool A> static void norm_f(const T *x, T *y, long P, long C, const floa
   each(P, C, [=](long i, long c) { v z = load(x+i)*load(a+c)+load(b+c); store(y+i, A ? gelu(z) : z); });
 }
 extern "C" void norm_forward(const T *x, T *y, long P, long C, const float *a, const float *b, long act) { act ? norm_f<true>(x, y, P, C, a, b) : norm_f<false>(x, y, P, C, a, b); }
+''']
 
+# %% ../nbs/10c_kernels.ipynb #2a459af9
+kernel_sources += [r'''
 template<bool A> static void norm_b(const T *x, const T *dy, T *dx, long P, long C, const float *a, const float *b, const float *mean, const float *rstd, float *sums) {
   auto grad = [=](v z, v g) { return A ? g*gelu_grad(z) : g; };
   two_sums(P, C, sums, [=](long i, long c, v &s, v &q) { v o = load(x+i), g = grad(o*load(a+c)+load(b+c), load(dy+i)); s += g; q += g*(o-load(mean+c)); });
@@ -191,6 +205,7 @@ def _rows(x): # a map [B, C, H, W] with channels last, its pixels and its channe
     x = x.contiguous(memory_format=torch.channels_last)
     return x,x.numel()//x.shape[1],x.shape[1]
 
+# %% ../nbs/10c_kernels.ipynb #0a4d4aa2
 class BatchNormAct(torch.autograd.Function):
     "BatchNorm in training, then perhaps GELU"
     @staticmethod
@@ -254,6 +269,10 @@ extern "C" void pool(const T *x, long N, long P, long C, float *mean, float *mx,
     for (long j=0; j<k; j++) { long q = (i/C*k+j)*C+i%C; s += sums[q]; if (tops[q]>mx[i]) { mx[i] = tops[q]; at[i] = where[q]; } }
     mean[i] = s/P; }
 }
+''']
+
+# %% ../nbs/10c_kernels.ipynb #0bcd0ecc
+kernel_sources += [r'''
 extern "C" void over_channels(const T *x, long N, long P, long C, const float *mc, float *mean, float *mx, int32_t *at) { // of each pixel of mc*x
   PARALLEL
   for (long i=0; i<N*P; i++) { const T *xi = x+i*C; const float *m = mc+i/P*C; v s = {}, b = all(-INFINITY); vi k = {};
@@ -261,6 +280,10 @@ extern "C" void over_channels(const T *x, long N, long P, long C, const float *m
     mean[i] = sum(s)/C; mx[i] = top(b); at[i] = C-1;
     for (int j=0; j<16; j++) if (b[j]==mx[i]) at[i] = std::min(at[i], k[j]); }
 }
+''']
+
+# %% ../nbs/10c_kernels.ipynb #37501635
+kernel_sources += [r'''
 extern "C" void masked(const T *x, T *y, long N, long P, long C, const float *m, const float *ms, long r) {
   PARALLEL
   for (long i=0; i<N*P; i++) for (long c=0; c<C; c+=16) store(y+i*C+c, load(x+i*C+c)*(ms[i]*load(m+i/P*C+c)+(float)r));
@@ -269,6 +292,10 @@ extern "C" void masked_pixels(const T *x, const T *dy, long N, long P, long C, c
   PARALLEL
   for (long i=0; i<N*P; i++) { v s = {}; for (long c=0; c<C; c+=16) s += load(x+i*C+c)*load(dy+i*C+c)*load(m+i/P*C+c); dms[i] = sum(s); }
 }
+''']
+
+# %% ../nbs/10c_kernels.ipynb #5f80ca78
+kernel_sources += [r'''
 extern "C" void masked_channels(const T *x, const T *dy, long N, long P, long C, const float *ms, const float *dmean, const float *dmax, const int32_t *at, float *dmc) {
   long k = (P+B-1)/B;
   std::vector<float> sums(N*k*C, 0.f);
@@ -280,6 +307,10 @@ extern "C" void masked_channels(const T *x, const T *dy, long N, long P, long C,
   PARALLEL
   for (long i=0; i<N*C; i++) { double s = 0; for (long j=0; j<k; j++) s += sums[(i/C*k+j)*C+i%C]; dmc[i] = s; }
 }
+''']
+
+# %% ../nbs/10c_kernels.ipynb #46fd7e67
+kernel_sources += [r'''
 extern "C" void masked_backward(const T *dy, T *dx, long N, long P, long C, const float *m, const float *mc, const float *ms, long r, const float *dmean, const float *dmax,
     const int32_t *at, const float *dpool_mean, const float *dpool_max, const int32_t *pool_at) {
   PARALLEL

@@ -101,6 +101,7 @@ torch.set_num_threads(o.pop('threads'))
 print(json.dumps(measure_loader(**o)))
 """
 
+# %% ../nbs/11b_loaders.ipynb #edf213f0
 def run_loader(
     data:Path, # Folder of images
     size:int=224, # Height and width

@@ -69,13 +69,13 @@ def peer_network(
     n_in:int=3, # Channels
     img_size:int|tuple=224 # Height and width, or one number for both
 )->nn.Module: # Untrained; returns logits `[B, n_out]`
-    "A network to compare with; ValueError for an unknown name, a missing library or images of a size it does not take"
+    "A network to compare with; ValueError for an unknown name, a missing library or images it cannot take"
     build,size = peers.get(name, name),(img_size,img_size) if isinstance(img_size, int) else tuple(img_size)
     if not callable(build): build = partial(timm_network, build)
     try:
         net = build(n_out, n_in, size)
         count_macs(net, (n_in,*size))
-    except (RuntimeError,AssertionError) as e: raise ValueError(f'{name} does not take images of {size[0]}x{size[1]}: {e}. Try a multiple of 32') from e
+    except (RuntimeError,AssertionError) as e: raise ValueError(f'{name} fails on images of {size[0]}x{size[1]} with {n_in} channels: {e}. If the size is the reason, try a multiple of 32') from e
     net.peer = dict(name=name, n_out=n_out, n_in=n_in, img_size=size) # what builds it again
     return net
 

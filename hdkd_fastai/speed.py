@@ -7,7 +7,7 @@ __all__ = ['speed_peers', 'traffic', 'LayerCost', 'bench_jobs', 'first_stages', 
            'Turns', 'distil_nets', 'turns_for', 'official_job', 'callback_job', 'speed_routes', 'peer_job',
            'peer_routes', 'Attend', 'layer_cost', 'layer_costs', 'median_seconds', 'layer_seconds', 'measure_floor',
            'floor_job', 'serve_route', 'RouteWorker', 'take_turns', 'take_turns_in_groups', 'machine', 'machine_line',
-           'route_dtype', 'speed_table', 'floor_table', 'plot_speed', 'run_speed', 'floors']
+           'route_dtype', 'speed_table', 'floor_table', 'plot_speed', 'print_speed', 'run_speed', 'floors']
 
 # %% ../nbs/11a_speed.ipynb #58f2a75b
 import io,platform,random,subprocess,tempfile
@@ -236,6 +236,7 @@ def median_seconds(
         times.append(time.perf_counter()-start)
     return float(np.median(times[1:]))
 
+# %% ../nbs/11a_speed.ipynb #fec893f5
 def layer_seconds(
     cost:LayerCost, # A layer with products
     dtype:torch.dtype, # Type to compute in
@@ -443,6 +444,23 @@ def plot_speed(
     ax.title.set_fontsize(10)
     return fig
 
+# %% ../nbs/11a_speed.ipynb #3cb20045
+def _chosen_routes(device, routes):
+    "The routes named in `routes`, and the reference; None: all"
+    chosen = speed_routes(device)
+    if routes is None: return chosen
+    names = [o.strip() for o in routes.split(',')]
+    if unknown := [o for o in names if o not in chosen]: raise ValueError(f"no route {', '.join(map(repr, unknown))}; there are {', '.join(chosen)}")
+    return {k:v for k,v in chosen.items() if k in ('official',*names)}
+
+# %% ../nbs/11a_speed.ipynb #c89feaa9
+def print_speed(
+    res:dict # What `run_speed` gives
+):
+    "The tables of a measurement, as text"
+    for k in res['groups']: print(f'\n{speed_table(res, k).round(3).to_string()}')
+    for k in res.get('floor', {}): print(f"\nleast time, {k}, copying at {res['floor'][k]['copy_gb_s']:.0f} GB/s\n{floor_table(res, k).round(3).to_string(na_rep='')}")
+
 # %% ../nbs/11a_speed.ipynb #52915a14
 def run_speed(
     size:int=224, # Height and width of the images
@@ -462,11 +480,7 @@ def run_speed(
     for k,v in dict(bs=bs, rounds=rounds, threads=threads).items():
         if v<1: raise ValueError(f'{k} is {v}; expected at least 1')
     distil_nets(model, size) # complains now about either
-    chosen = speed_routes(device)
-    if routes is not None:
-        names = [o.strip() for o in routes.split(',')]
-        if unknown := [o for o in names if o not in chosen]: raise ValueError(f"no route {', '.join(map(repr, unknown))}; there are {', '.join(chosen)}")
-        chosen = {k:v for k,v in chosen.items() if k in ('official',*names)}
+    chosen = _chosen_routes(device, routes)
     try: out.mkdir(parents=True, exist_ok=True)
     except OSError as e: raise ValueError(f'cannot make the folder {out} ({e.strerror}); choose another one (out)') from e
     groups = {f'distillation step, batch {bs}': (bs,6,chosen)}
@@ -481,8 +495,7 @@ def run_speed(
     write_whole(out/'speed.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
     plot_speed(res).savefig(out/'speed.png', dpi=120)
     plt.close()
-    for k in res['groups']: print(f'\n{speed_table(res, k).round(3).to_string()}')
-    for k in res.get('floor', {}): print(f"\nleast time, {k}, copying at {res['floor'][k]['copy_gb_s']:.0f} GB/s\n{floor_table(res, k).round(3).to_string(na_rep='')}")
+    print_speed(res)
     return res
 
 # %% ../nbs/11a_speed.ipynb #97599be9

@@ -66,6 +66,7 @@ def teacher_learner(
     "A learner for the CNN teacher (Table 1 of the paper)"
     return _learner(dls, _make(dls, model, 0, **(model_kw or {})), **kwargs)
 
+# %% ../nbs/10_train.ipynb #84b0565f
 @delegates(Learner.__init__)
 def student_learner(
     dls:DataLoaders, # Images and labels
@@ -76,6 +77,7 @@ def student_learner(
     "A learner for the student without distillation (Table 2 of the paper)"
     return _learner(dls, _make(dls, model, 1, **(model_kw or {})), **kwargs)
 
+# %% ../nbs/10_train.ipynb #86a13905
 @delegates(Learner.__init__)
 def hdkd_learner(
     dls:DataLoaders, # Images and labels

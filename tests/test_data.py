@@ -92,6 +92,18 @@ def lesson_one_line_to_dataloaders():
     pd.crosstab(dls.table.label, dls.table.split)
 
     with tempfile.TemporaryDirectory() as d, quiet():
+        path = make_phantoms(Path(d)/'scans', n_train=8, n_test=2, size=32)
+        files = sorted(get_image_files(path))
+        for f in files: Image.open(f).convert('RGB').save(f)
+        load = lambda seed: dataset_dls(path, 32, n=1, seed=seed, kind='image_folder', valid_pct=.2, device='cpu')
+        colour = [load(seed).one_batch()[0].shape[1] for seed in range(4)]
+        stray = next(f for f in files if 'Training' in f.parts)
+        Image.open(stray).convert('L').save(stray)
+        grey = [load(seed) for seed in range(4)]
+    assert colour==[3]*4 and [o.one_batch()[0].shape[1] for o in grey]==[1]*4 and any(stray not in set(o.table.file) for o in grey)
+    [stray in set(o.table.file) for o in grey]
+
+    with tempfile.TemporaryDirectory() as d, quiet():
         path,kept = make_phantoms(Path(d)/'brain', n_train=10, n_test=4),Path(d)/'kept'
         kw = dict(size=32, bs=8, valid_pct=.2, device='cpu')
         def rows(dls): return torch.cat([b[0] for o in (dls.valid, dls.test_dl(dls.test_rows)) for b in o])

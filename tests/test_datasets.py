@@ -114,6 +114,7 @@ def lesson_without_copies():
     assert not tables[0].equals(tables[1])
     pd.DataFrame({k: twins(o).value_counts() for k,o in dict(image_table=image_wise, clean_table=tables[0]).items()}).fillna(0).astype(int)
 
+    left_out = []
     @often
     @given(st.sampled_from([(), ('train','test'), ('train','valid','test')]), st.integers(4, 10), st.floats(.05, .4), st.integers(0, 99), st.data())
     def no_copies(parts, n, pct, seed, data):
@@ -128,6 +129,7 @@ def lesson_without_copies():
             df = clean_table(d, pct, pct, seed, found := fake_audit(whole, alone))
             again = clean_table(d, pct, pct, seed, found)
         gone = whole[~whole.file.isin(df.file)]
+        left_out.append(len(gone))
         group = dict(zip(whole.file, alone))
         learn,folder = df[df.split!='test'],lambda o: o.parts[-3]
         assert df.file.is_unique and set(df.file)<=set(whole.file) and again.equals(df)              # reproducible
@@ -137,6 +139,7 @@ def lesson_without_copies():
         if not parts: assert len(gone)==0                                                            # complete
         else: assert all(folder(f)!='train' and any(group[f]==group[o] for o in whole.file if folder(o)!=folder(f)) for f in gone.file) # no more than needed
     no_copies()
+    pd.Series(left_out).describe()[['count','mean','max']].round(1).to_frame('images left out of an invented folder')
 
     with tempfile.TemporaryDirectory() as d:
         path = Path(d)/'three'
@@ -373,6 +376,11 @@ def lesson_auditing_a_folder():
 
     with tempfile.TemporaryDirectory() as d, quiet(), redirect_stdout(io.StringIO()) as printed:
         found = run_audit(fake_ham(Path(d)/'ham', few_lesions))
+        path = make_phantoms(Path(d)/'phantoms', n_train=3, n_test=2, size=32)
+        f = path/'Testing'/'glioma'/'deep.png'
+        Image.fromarray(np.full((32,32), 20000, dtype=np.uint16)).save(f)
+        with redirect_stdout(io.StringIO()) as deep: run_audit(path)
+    assert '1 of 21 files have more than 8 bits; training refuses them' in deep.getvalue() and 'more than 8 bits' not in printed.getvalue()
     assert found.table.label.nunique()==7 and set(found.table.split)=={'train','test'} and '77 images of ham' in printed.getvalue()
     found.table.groupby(['split','label']).size().unstack()
 

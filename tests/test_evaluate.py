@@ -346,7 +346,7 @@ def lesson_the_report():
         same = Evaluation(o, [0,0,1,1], 'ab').report(100)
         assert (same.interval[['balanced_accuracy','macro_f1','auroc']]=='no interval: all draws agree').all() and same.low[1:4].isna().all() and same.value.notna().all()
     alone = Evaluation(np.eye(2)[[0,1,0]], [0,1,1], 'ab').report(100)
-    assert alone.interval['auroc']=='no interval: one image to draw from' and alone.low['accuracy']>0
+    assert alone.interval['auroc']=='no interval: one image of a' and alone.low['accuracy']>0
     df.round(3)
 
     d = few.to_dict(100)
@@ -516,6 +516,7 @@ def lesson_what_goes_wrong():
         plot_curves(dict(student=pd.DataFrame(dict(epoch=[1], train_loss=[1.]))), loss='ce_loss')
     probs,targs = made_up(10)
     with expect_fail(ValueError, '4 probabilities per image but 3 classes'): Evaluation(probs, targs, ['a','b','c'])
+    with expect_fail(ValueError, "two classes are named 'b'"): Evaluation(probs, targs, 'abbc')
     with expect_fail(ValueError, 'expected 0 to 3'): Evaluation(probs, targs+2, CLASSES)
     with expect_fail(ValueError, 'one class number for each of 10'): Evaluation(probs, targs[:5], CLASSES)
     with expect_fail(ValueError, 'no images'): Evaluation(probs[:0], targs[:0], CLASSES)

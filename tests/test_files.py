@@ -82,6 +82,8 @@ def lesson_which_images_which_part():
             valid = m if len(parts)==3 else share(m if parts else m-test, valid_pct)
             assert n.loc[k].tolist()==[(m if parts else m-test)-(valid if len(parts)<3 else 0), valid, test]
     well_divided()
+    with tempfile.TemporaryDirectory() as d: df = image_table(fake_folder(Path(d), dict(mel=4, nv=12)), .1, .25)
+    pd.crosstab(df.label, df.split)
 
     with tempfile.TemporaryDirectory() as d, heard() as caught:
         path = fake_folder(Path(d)/'set', {'train/a':3, 'train/b':3, 'test/a':2, 'test/b':2})
@@ -122,6 +124,8 @@ def lesson_balanced_subsets():
         assert sub[sub.split!='train'].equals(df[df.split!='train']) and set(sub.index)<=set(df.index) and sub.equals(df.loc[sub.index])
         assert sub.equals(balanced_subset(df, k, seed))
     subset_holds()
+    df = pd.DataFrame(dict(file=[f'{i}.png' for i in range(9)], label=list('aaaaabbcc'), split='train'))
+    balanced_subset(df, 2)
 
 
 def lesson_grey_or_colour():

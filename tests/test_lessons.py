@@ -18,15 +18,17 @@ def lesson_from_cells_to_a_test_file():
 
 def lesson_what_it_writes():
     cells = ['#| default_exp shapes', 'import math', ('## A circle', 'markdown'), '#| export\ndef area(r): return math.pi*r*r',
-             '#| test\na = area(2)', '#| test\nassert math.isclose(a, 12.566370614359172)\na', 'area(3)']
+             '#| test\na = area(2)', '#| test\nassert math.isclose(a, 12.566370614359172)\na', 'area(3)',
+             ('## Many circles', 'markdown'), '#| test\n#| slow\nsum(map(area, range(10**8)))']
     nb = new_nb([mk_cell(*o) if isinstance(o, tuple) else mk_cell(o) for o in cells])
     proc = LessonTests(nb)
     proc.end = lambda: None # gather, but write no file here
     NBProcessor(nb=nb, procs=[proc], process=True)
 
-    txt = test_source('03_shapes.ipynb', 'shapes', proc.top, proc.lessons)
-    assert proc.lessons=={'lesson_a_circle': ['a = area(2)', 'assert math.isclose(a, 12.566370614359172)\na']}
-    assert proc.top==['import math']
+    txt = test_source('03_shapes.ipynb', 'shapes', proc.top, proc.lessons, proc.slow)
+    assert proc.lessons=={'lesson_a_circle': ['a = area(2)', 'assert math.isclose(a, 12.566370614359172)\na'], 'lesson_many_circles': ['sum(map(area, range(10**8)))']}
+    assert proc.top==['import math'] and proc.slow=={'lesson_many_circles'}
+    assert 'pytest' not in test_source('03_shapes.ipynb', 'shapes', proc.top, proc.lessons)
     print(txt)
 
 

@@ -3,6 +3,7 @@ import logging,tempfile,warnings
 from importlib import import_module
 from fastai.vision.all import *
 from hdkd_fastai.export import *
+from hdkd_fastai.interpret import *
 from hdkd_fastai.resume import write_whole
 from collections import Counter
 from fastcore.test import expect_fail
@@ -22,6 +23,18 @@ def small_student(path):
     model = load_student(save_student(learn, path/'student'))
     return model,{k: torch.stack([pixels_of(opener, o) for o in g.file]) for k,g in df.groupby('split')}
 from hdkd_fastai.onnx_export import *
+
+
+def lesson_a_map_beside_the_answer():
+    m = hdkd_tiny(3, img_size=32).eval()
+    m.meta = dict(kind='', config={}, classes=list('abc'), size=32, mode='RGB', stats=imagenet_stats, info={})
+    with tempfile.TemporaryDirectory() as d: onnx = OnnxStudent(export_onnx(m, Path(d)/'m.onnx', wrap=WithMap))
+    x,net = random_pixels(m.meta, 2),FromPixels(m)
+    answers = dict(zip(onnx.names, onnx(x)))
+    torch.testing.assert_close(answers['map'], activation_map(m, (x/255-net.mean)/net.std), rtol=0, atol=1e-4)
+    torch.testing.assert_close(answers['probs'], net(x)[0].detach(), rtol=0, atol=1e-5)
+    assert onnx.names==['probs','logits','cls_logits','dist_logits','map'] and not any(o._forward_hooks for o in m.modules())
+    {k: tuple(v.shape) for k,v in answers.items()}
 
 
 def lesson_half_the_size():
