@@ -86,6 +86,14 @@ def lesson_hdkd_predict():
     print(res[1].stdout.replace(str(d), '.'), *(o.stderr.replace(str(d), '.') for o in res[2:]), sep='\n')
 
 
+def lesson_hdkd_serve():
+    from hdkd_fastai.serve import run_serve
+    with tempfile.TemporaryDirectory() as d: res = shell('hdkd_serve', d, '--max-mb', '5')
+    options = [{k:o.default for k,o in inspect.signature(f).parameters.items()} for f in (hdkd_serve, run_serve)]
+    assert res.returncode==2 and len(res.stderr.splitlines())==1 and not res.stdout and options[0]==options[1], (res, options)
+    print(res.stderr.replace(d, '.'))
+
+
 def lesson_hdkd_audit():
     with tempfile.TemporaryDirectory() as d:
         path = make_phantoms(Path(d)/'phantoms', n_train=6, n_test=3)
