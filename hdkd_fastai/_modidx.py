@@ -137,6 +137,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'hdkd_fastai.datasets._check_kind': ('datasets.html#_check_kind', 'hdkd_fastai/datasets.py'),
                                       'hdkd_fastai.datasets._ham_folder': ('datasets.html#_ham_folder', 'hdkd_fastai/datasets.py'),
                                       'hdkd_fastai.datasets._images': ('datasets.html#_images', 'hdkd_fastai/datasets.py'),
+                                      'hdkd_fastai.datasets._keep_audit': ('datasets.html#_keep_audit', 'hdkd_fastai/datasets.py'),
                                       'hdkd_fastai.datasets._listing': ('datasets.html#_listing', 'hdkd_fastai/datasets.py'),
                                       'hdkd_fastai.datasets._match_files': ('datasets.html#_match_files', 'hdkd_fastai/datasets.py'),
                                       'hdkd_fastai.datasets._report': ('datasets.html#_report', 'hdkd_fastai/datasets.py'),
