@@ -35,6 +35,7 @@ from .phantoms import *
 from .predict import *
 from .resume import *
 from .runs import *
+from .serve import *
 from .speed import *
 from .student import *
 from .teacher import *

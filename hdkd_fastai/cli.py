@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['benches', 'run_command', 'hdkd_demo', 'typed', 'hdkd_train', 'hdkd_evaluate', 'hdkd_export', 'hdkd_predict',
-           'hdkd_audit', 'run_bench', 'hdkd_bench']
+           'hdkd_serve', 'hdkd_audit', 'run_bench', 'hdkd_bench']
 
 # %% ../nbs/18_cli.ipynb #5737e134
 import inspect,os,sys,warnings
@@ -30,7 +30,8 @@ def run_command(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except KeyboardInterrupt:
-        print(f'\n{Path(sys.argv[0]).name}: stopped', file=sys.stderr)
+        goes_on = '; the same command goes on from there' if func in ('train_run','run_tables') else ''
+        print(f'\n{Path(sys.argv[0]).name}: stopped{goes_on}', file=sys.stderr)
         sys.exit(130)
 
 # %% ../nbs/18_cli.ipynb #6425543f
@@ -138,6 +139,21 @@ def hdkd_predict(
     "Classify images: file, class, probabilities, and both heads of a student that has two"
     bad = run_command('predict.run_predict', model=model, files=files, format=format, out=out, bs=bs, tta=tta, calibrated=calibrated)
     if bad: sys.exit(1)
+
+# %% ../nbs/18_cli.ipynb #0705f7d6
+@call_parse
+def hdkd_serve(
+    model:Path, # ONNX file that hdkd_export wrote, or a folder with model.onnx
+    host:str='127.0.0.1', # Address to listen on; 0.0.0.0: all of this machine's
+    port:int=8000, # 0: any that is free
+    calibrated:bool=False, # Divide logits by the temperature stored with the model
+    max_mb:float=10, # Largest upload in MB
+    seconds:float=30, # Longest time for an upload to arrive
+    workers:int=None, # Images that are worked on at a time (default: one for each core)
+    connections:int=256 # At a time; more are turned away with status 503
+):
+    "Answer for images over HTTP: POST /predict takes one in the field 'file', GET /health says what is served"
+    run_command('serve.run_serve', model=model, host=host, port=port, calibrated=calibrated, max_mb=max_mb, seconds=seconds, workers=workers, connections=connections)
 
 # %% ../nbs/18_cli.ipynb #f41f72b3
 @call_parse

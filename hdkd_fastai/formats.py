@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LabelledPixels', 'onnx_formats', 'model_images', 'write_formats', 'format_accuracy', 'run_export', 'turns_of',
-           'run_formats', 'formats_table']
+           'files_of', 'run_formats', 'formats_table']
 
 # %% ../nbs/17e_formats.ipynb #7b1927a6
 import tempfile
@@ -16,6 +16,7 @@ from .export import *
 from .onnx_export import *
 from .opening import *
 from .peers import *
+from .phantoms import *
 from .predict import *
 from .resume import write_whole
 from .runs import *
@@ -117,6 +118,20 @@ def turns_of(
             if i: times[k][b].append(1000*(time.perf_counter()-start))
     return times
 
+# %% ../nbs/17e_formats.ipynb #142ec61d
+def files_of(
+    nets:dict, # Name to `FromPixels` or `OnnxStudent`
+    files:list, # Image files
+    rounds:int=9 # Turns that count
+)->dict: # Name to files a second of each turn
+    "Time networks in turns, from files to the rows of `predict_files`"
+    found = {k:[] for k in nets}
+    for i in range(rounds+1): # the first is not counted
+        for k,o in nets.items():
+            start,n = time.perf_counter(),sum(1 for _ in predict_files(o, files, bs=32))
+            if i: found[k].append(n/(time.perf_counter()-start))
+    return found
+
 # %% ../nbs/17e_formats.ipynb #bd0c3698
 def _as_meta(model, classes, size, mode, kind=''):
     "Give an untrained network what `FromPixels` asks for"
@@ -138,6 +153,24 @@ def _models(runs, size, model, use_peers):
         except ValueError as e: print(f'{k} is left out: {e}')
     return found
 
+# %% ../nbs/17e_formats.ipynb #f74ba9e7
+def _export_all(models, folder, threads):
+    "Write every network in every format; gives what is in use, by (network, format), and its bytes and accuracy, by network and format"
+    nets,found = {},{}
+    for name,(net,images) in models.items():
+        print(f'exporting {name}', flush=True)
+        try: files = write_formats(net, folder, train=images.train if images else random_pixels(net.meta, 20))
+        except Exception as e: # a network of others that the exporter cannot take
+            print(f'{name} is left out: {type(e).__name__} in its export'); continue
+        weights = {k:v.contiguous() for k,v in net.state_dict().items()}
+        forms = {'PyTorch':FromPixels(net), **{k:OnnxStudent(f, threads) for k,f in files.items()}}
+        size_of = {'PyTorch':len(safetensors_bytes(weights)), **{k:f.stat().st_size for k,f in files.items()}}
+        acc = format_accuracy(forms, images.test, images.targs).to_dict('index') if images else {}
+        found[name] = {k: dict(bytes=size_of[k], **acc.get(k, {})) for k in forms}
+        if images: found[name]['PyTorch']['test_images'] = len(images.targs)
+        nets |= {(name,k):o for k,o in forms.items()}
+    return nets,found
+
 # %% ../nbs/17e_formats.ipynb #d573b10a
 def run_formats(
     runs:str='', # Folders of trained runs, with commas between; '': untrained networks of `model` at `size`
@@ -148,7 +181,7 @@ def run_formats(
     threads:int=None, # Threads (default: one for each core)
     out:Path='hdkd_formats' # Folder for formats.json
 )->dict: # `machine`, `config`, `networks`
-    "Size, latency at batch 1 and 32 and accuracy of every format; print a table"
+    "Size, latency at batch 1 and 32, files a second and accuracy of every format; print a table"
     threads,out = threads or num_cpus(),Path(out)
     for k,v in dict(rounds=rounds, threads=threads).items():
         if v<1: raise ValueError(f'{k} is {v}; expected at least 1')
@@ -156,31 +189,21 @@ def run_formats(
     torch.set_num_threads(threads)
     res = dict(machine=machine(threads), config=dict(rounds=rounds, runs=[Path(o).name for o in runs.split(',') if o]), networks={})
     with tempfile.TemporaryDirectory() as d:
-        nets = {}
-        for name,(net,images) in _models([o for o in runs.split(',') if o], size, model, peers).items():
-            print(f'exporting {name}', flush=True)
-            try: files = write_formats(net, Path(d), train=images.train if images else random_pixels(net.meta, 20))
-            except Exception as e: # a network of others that the exporter cannot take
-                print(f'{name} is left out: {type(e).__name__} in its export'); continue
-            weights = Path(d)/'w.safetensors'
-            weights.write_bytes(safetensors_bytes({k:v.contiguous() for k,v in net.state_dict().items()}))
-            forms = {'PyTorch':FromPixels(net), **{k:OnnxStudent(f, threads) for k,f in files.items()}}
-            size_of = {'PyTorch':weights.stat().st_size, **{k:f.stat().st_size for k,f in files.items()}}
-            acc = format_accuracy(forms, images.test, images.targs).to_dict('index') if images else {}
-            res['networks'][name] = {k: dict(bytes=size_of[k], **acc.get(k, {})) for k in forms}
-            if images: res['networks'][name]['PyTorch']['test_images'] = len(images.targs)
-            nets |= {(name,k):o for k,o in forms.items()}
+        nets,res['networks'] = _export_all(_models([o for o in runs.split(',') if o], size, model, peers), Path(d), threads)
+        files = get_image_files(make_phantoms(Path(d)/'phantoms', n_train=14, n_test=2, size=first(nets.values()).meta['size']))
         print(f'measuring {len(nets)} files', flush=True)
         for (name,k),o in turns_of(nets, rounds=rounds).items(): res['networks'][name][k]['ms'] = {str(b):v for b,v in o.items()}
+        for (name,k),o in files_of(nets, files, rounds).items(): res['networks'][name][k]['files_s'] = o
     write_whole(out/'formats.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
     print(f"\n{machine_line(res['machine'])}\n{formats_table(res).to_string(float_format='{:.2f}'.format, na_rep='')}")
     return res
 
+# %% ../nbs/17e_formats.ipynb #ca3fcbb2
 def formats_table(
     res:dict # From `run_formats`
 )->pd.DataFrame: # A row for each network and format
-    "Megabytes, median milliseconds of a batch, images a second and, of trained networks, accuracy in percent and points lost"
+    "Megabytes, median milliseconds of a batch, images a second from bytes, files a second from the disk and, of trained networks, accuracy in percent and points lost"
     def row(o):
         ms = {b: np.median(o['ms'][b]) for b in ('1','32')}
-        return dict(MB=o['bytes']/1e6, ms_1=ms['1'], ms_32=ms['32'], images_s=32000/ms['32'], **({'accuracy':100*o['accuracy'], 'points':o['points'], 'same':100*o['same'], 'logits':o['largest']} if 'accuracy' in o else {}))
+        return dict(MB=o['bytes']/1e6, ms_1=ms['1'], ms_32=ms['32'], images_s=32000/ms['32'], files_s=np.median(o['files_s']), **({'accuracy':100*o['accuracy'], 'points':o['points'], 'same':100*o['same'], 'logits':o['largest']} if 'accuracy' in o else {}))
     return pd.DataFrame({(n,k): row(o) for n,f in res['networks'].items() for k,o in f.items()}).T

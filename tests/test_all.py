@@ -28,6 +28,7 @@ from hdkd_fastai.phantoms import *
 from hdkd_fastai.predict import *
 from hdkd_fastai.resume import *
 from hdkd_fastai.runs import *
+from hdkd_fastai.serve import *
 from hdkd_fastai.speed import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *

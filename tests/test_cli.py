@@ -4,7 +4,8 @@ import inspect,os,sys,warnings
 from fastcore.script import *
 from pathlib import Path
 from typing import Annotated
-import json,multiprocessing,subprocess,tempfile
+import contextlib,io,json,multiprocessing,subprocess,tempfile
+from fastcore.test import expect_fail
 from unittest.mock import patch
 from hdkd_fastai.phantoms import *
 def shell(command, *args):
@@ -26,6 +27,14 @@ runpy.run_path(sys.argv[0], run_name='__main__')"""
         p.join()
         return subprocess.CompletedProcess(args, p.exitcode, *((Path(d)/o).read_text() for o in ('out','err')))
 from hdkd_fastai.cli import *
+
+
+def lesson_a_line_and_a_status():
+    said = io.StringIO()
+    with patch('warnings.formatwarning'), patch('hdkd_fastai.runs.train_run', side_effect=KeyboardInterrupt), contextlib.redirect_stderr(said):
+        with expect_fail(SystemExit, '130'): run_command('runs.train_run')
+    assert said.getvalue().endswith(': stopped; the same command goes on from there\n')
+    print(said.getvalue().strip().partition(': ')[2])
 
 
 def lesson_hdkd_demo():
@@ -75,6 +84,14 @@ def lesson_hdkd_predict():
     assert abs(sum(rows[0]['probs'].values())-1)<1e-5 and 'bad.png: cannot identify' in res[3].stderr and '1 not read' in res[3].stderr
     assert len(res[4].stderr.splitlines())==1 and not res[4].stdout
     print(res[1].stdout.replace(str(d), '.'), *(o.stderr.replace(str(d), '.') for o in res[2:]), sep='\n')
+
+
+def lesson_hdkd_serve():
+    from hdkd_fastai.serve import run_serve
+    with tempfile.TemporaryDirectory() as d: res = shell('hdkd_serve', d, '--max-mb', '5')
+    options = [{k:o.default for k,o in inspect.signature(f).parameters.items()} for f in (hdkd_serve, run_serve)]
+    assert res.returncode==2 and len(res.stderr.splitlines())==1 and not res.stdout and options[0]==options[1], (res, options)
+    print(res.stderr.replace(d, '.'))
 
 
 def lesson_hdkd_audit():

@@ -8,6 +8,7 @@ from hdkd_fastai.export import *
 from hdkd_fastai.onnx_export import *
 from hdkd_fastai.opening import *
 from hdkd_fastai.peers import *
+from hdkd_fastai.phantoms import *
 from hdkd_fastai.predict import *
 from hdkd_fastai.resume import write_whole
 from hdkd_fastai.runs import *
@@ -48,5 +49,6 @@ def lesson_side_by_side():
     table = formats_table(res)
     assert kept==res and list(res['networks'])==['run'] and all(len(o['ms']['32'])==2 for o in res['networks']['run'].values()) and res['networks']['run']['PyTorch']['test_images']==20
     mb = table.loc['run'].MB
+    assert all(len(o['files_s'])==2 and min(o['files_s'])>0 for o in res['networks']['run'].values())
     assert mb['int8']<mb['float32'] and mb['float16']<mb['float32'] and table.ms_32.min()>0 and (table.images_s==32000/table.ms_32).all()
     table.round(3)
