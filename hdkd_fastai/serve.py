@@ -6,7 +6,7 @@
 __all__ = ['accepted_formats', 'max_passes', 'Refused', 'read_upload', 'serve_library', 'OnnxService', 'UploadLimit', 'serve_app',
            'run_serve']
 
-# %% ../nbs/16a_serve.ipynb #808f82ca
+# %% ../nbs/16a_serve.ipynb #c5146c46
 import asyncio,json,signal,socket,sys,warnings
 import numpy as np
 from fastcore.basics import num_cpus
@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 from .files import checked_image
 
-# %% ../nbs/16a_serve.ipynb #ceba4336
+# %% ../nbs/16a_serve.ipynb #4ccb7def
 accepted_formats,max_passes = ('PNG','JPEG'),100
 
 class Refused(ValueError):
@@ -27,7 +27,7 @@ class Refused(ValueError):
         super().__init__(why)
         self.status = status
 
-# %% ../nbs/16a_serve.ipynb #8f617474
+# %% ../nbs/16a_serve.ipynb #ecd047fa
 def read_upload(
     file, # A binary file
     size:int, # Height and width that the network takes
@@ -49,7 +49,7 @@ def read_upload(
     except Exception as e: raise Refused(422, f'the image cannot be read: {str(e) or type(e).__name__}'.splitlines()[0]) from e
     return np.ascontiguousarray(a[None,None] if a.ndim==2 else a.transpose(2, 0, 1)[None])
 
-# %% ../nbs/16a_serve.ipynb #934820b6
+# %% ../nbs/16a_serve.ipynb #6e885e29
 def serve_library(
     name:str # 'fastapi', 'uvicorn' and so on
 ): # The module
@@ -80,7 +80,7 @@ class OnnxService:
         probs = [np.exp(z-z.max())/np.exp(z-z.max()).sum() for z in (o[0]/self.temperature for o in outs)]
         return dict(label=self.meta['classes'][probs[0].argmax()], **{k: dict(zip(self.meta['classes'], p.tolist())) for k,p in zip(self.names, probs)})
 
-# %% ../nbs/16a_serve.ipynb #efe71e70
+# %% ../nbs/16a_serve.ipynb #276b29b7
 class UploadLimit:
     "ASGI middleware that stops reading a request that is too large or takes too long, whatever its headers say"
     def __init__(self,
@@ -102,7 +102,7 @@ class UploadLimit:
             return message
         await self.app(scope, limited, send)
 
-# %% ../nbs/16a_serve.ipynb #f8d262bb
+# %% ../nbs/16a_serve.ipynb #fe26fde2
 def serve_app(
     model:Path, # As in `OnnxService`
     calibrated:bool=False, # Divide logits by the temperature stored with the model?
@@ -131,7 +131,7 @@ def serve_app(
         return await to_thread.run_sync(net, file.file, limiter=limiter)
     return app
 
-# %% ../nbs/16a_serve.ipynb #62b48f5c
+# %% ../nbs/16a_serve.ipynb #bce03323
 def run_serve(
     model:Path, # As in `OnnxService`
     host:str='127.0.0.1', # Address to listen on; '0.0.0.0': all of this machine's

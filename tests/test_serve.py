@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from fastcore.test import expect_fail
 from functools import cache
 from http.client import HTTPResponse
+from unittest.mock import patch as replaced
 from hdkd_fastai.export import *
 from hdkd_fastai.onnx_export import *
 from hdkd_fastai.opening import *
@@ -135,8 +136,18 @@ def lesson_from_an_upload_to_an_answer():
         with expect_fail(ValueError, 'text.onnx is no ONNX file'): OnnxService(d/'text.onnx')
         with expect_fail(ValueError, 'model.onnx is no ONNX file'): OnnxService(d) # a folder without one
         served_student(d).rename(d/'model.onnx')
-        assert OnnxService(d).meta['size']==32
-    with expect_fail(ValueError, "no_such_library is not installed: pip install -e '.[serve]'"): serve_library('no_such_library')
+        net = OnnxService(d)
+    net.meta['classes'],net.names
+
+
+def lesson_the_service():
+    with tempfile.TemporaryDirectory() as d:
+        onnx = served_student(Path(d))
+        for lib in ('onnxruntime','fastapi','python_multipart','uvicorn'):
+            with replaced.dict(sys.modules, {lib:None}), expect_fail(ValueError, f"{lib} is not installed: pip install -e '.[serve]'"): run_serve(onnx, port=0)
+        routes = {o.path: sorted(o.methods) for o in serve_app(onnx).routes}
+    assert routes['/predict']==['POST'] and '/docs' not in routes
+    routes
 
 
 def lesson_over_the_wire():
