@@ -128,7 +128,7 @@ def add_docments(app, what, name, obj, options, lines):
     if not any(o.docment for _,o in rows): return
     lines += ['', '.. list-table::', '   :class: params', '   :header-rows: 1', '']
     empty = inspect.Parameter.empty
-    for row in [('', 'Type', 'Default', 'Meaning'),
+    for row in [('Name', 'Type', 'Default', 'Meaning'),
                 *((f'*returns*' if k=='return' else f'**{k}**', type_name(o.anno), f'``{o.default!r}``' if o.get('default', empty) is not empty else '',
                    rst(o.docment or '')) for k,o in rows)]:
         lines += [f"   {'* -' if i==0 else '  -'} {c}" for i,c in enumerate(row)]

@@ -30,7 +30,8 @@ def run_command(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except KeyboardInterrupt:
-        print(f'\n{Path(sys.argv[0]).name}: stopped', file=sys.stderr)
+        goes_on = '; the same command goes on from there' if func in ('train_run','run_tables') else ''
+        print(f'\n{Path(sys.argv[0]).name}: stopped{goes_on}', file=sys.stderr)
         sys.exit(130)
 
 # %% ../nbs/18_cli.ipynb #6425543f

@@ -328,6 +328,20 @@ def dataset_mode(
     "How to open the images: brain MRI in grey, HAM10000 in colour, others as `image_mode` says"
     return dict(brain_tumor_mri='L', ham10000='RGB').get(_check_kind(kind or recognise(path))) or image_mode(files)
 
+# %% ../nbs/08b_datasets.ipynb #62a6dd1c
+def _keep_audit(found, out, n):
+    "Write `audit.json`, `pairs.csv` and, if there are pairs, `pairs.png` into the folder `out`"
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out/'audit.json').write_text(json.dumps(found.to_dict(), indent=1)+'\n')
+    found.pairs.to_csv(out/'pairs.csv', index=False)
+    if len(found.pairs):
+        import matplotlib.pyplot as plt # only a picture needs it
+        across = found.pairs[(found.pairs.split_a=='test')!=(found.pairs.split_b=='test')] # those that matter most
+        fig = found.plot_pairs(n, pd.concat([across, found.pairs.drop(across.index)[:max(n-len(across), 0)]]))
+        fig.savefig(out/'pairs.png', dpi=120)
+        plt.close(fig)
+
 # %% ../nbs/08b_datasets.ipynb #e3e9e2f0
 def run_audit(
     path:Path, # Folder of a data set: HAM10000, or any that `image_table` reads
@@ -346,15 +360,5 @@ def run_audit(
     if found.summary().loc['test, copy in train','either']: print("\nTest images that also stand in train flatter every network; split='clean' (--split clean) leaves them out")
     if deep := int(found.table['mode'].astype(str).str.match('I|F').sum()): print(f'\n{deep} of {len(found.table)} files have more than 8 bits; training refuses them: convert them first')
     if o['unreadable']: print('\nUnreadable files', *(': '.join(u) for u in o['unreadable']), sep='\n')
-    if out is not None:
-        out = Path(out)
-        out.mkdir(parents=True, exist_ok=True)
-        (out/'audit.json').write_text(json.dumps(o, indent=1)+'\n')
-        found.pairs.to_csv(out/'pairs.csv', index=False)
-        if len(found.pairs):
-            import matplotlib.pyplot as plt # only a picture needs it
-            across = found.pairs[(found.pairs.split_a=='test')!=(found.pairs.split_b=='test')] # those that matter most
-            fig = found.plot_pairs(n, pd.concat([across, found.pairs.drop(across.index)[:max(n-len(across), 0)]]))
-            fig.savefig(out/'pairs.png', dpi=120)
-            plt.close(fig)
+    if out is not None: _keep_audit(found, out, n)
     return found

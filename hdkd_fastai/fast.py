@@ -206,6 +206,7 @@ def same_weights(
     now = {k:v for k,v in model.state_dict().items() if isinstance(v, Tensor)}
     return now.keys()==state.keys() and all(same(v, state[k]) for k,v in now.items())
 
+# %% ../nbs/11_fast.ipynb #cd61ada7
 @patch
 def knows_teacher(self:FastCallback)->bool:
     "Is the copy still one of the teacher that is to be asked?"

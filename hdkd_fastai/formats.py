@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LabelledPixels', 'onnx_formats', 'model_images', 'write_formats', 'format_accuracy', 'run_export', 'turns_of',
-           'files_of', 'run_formats', 'formats_table']
+           'files_of', 'measure_formats', 'run_formats', 'formats_table']
 
 # %% ../nbs/17e_formats.ipynb #7b1927a6
 import tempfile
@@ -154,22 +154,22 @@ def _models(runs, size, model, use_peers):
     return found
 
 # %% ../nbs/17e_formats.ipynb #f74ba9e7
-def _export_all(models, folder, threads):
-    "Write every network in every format; gives what is in use, by (network, format), and its bytes and accuracy, by network and format"
-    nets,found = {},{}
-    for name,(net,images) in models.items():
-        print(f'exporting {name}', flush=True)
-        try: files = write_formats(net, folder, train=images.train if images else random_pixels(net.meta, 20))
-        except Exception as e: # a network of others that the exporter cannot take
-            print(f'{name} is left out: {type(e).__name__} in its export'); continue
-        weights = {k:v.contiguous() for k,v in net.state_dict().items()}
-        forms = {'PyTorch':FromPixels(net), **{k:OnnxStudent(f, threads) for k,f in files.items()}}
-        size_of = {'PyTorch':len(safetensors_bytes(weights)), **{k:f.stat().st_size for k,f in files.items()}}
-        acc = format_accuracy(forms, images.test, images.targs).to_dict('index') if images else {}
-        found[name] = {k: dict(bytes=size_of[k], **acc.get(k, {})) for k in forms}
-        if images: found[name]['PyTorch']['test_images'] = len(images.targs)
-        nets |= {(name,k):o for k,o in forms.items()}
-    return nets,found
+def measure_formats(
+    net:nn.Module, # From `load_student`
+    folder:Path, # For its files
+    files:list, # Image files, to be opened and answered
+    images:LabelledPixels=None, # To calibrate int8 and to judge with; None: noise, and no accuracy
+    rounds:int=9, # Turns that count
+    threads:int=None # Threads; None: as many as PyTorch has
+)->dict: # Format to `bytes`, `ms` by batch size, `files_s` and what `format_accuracy` gives
+    "Write a network in every format and measure them in turns"
+    paths = write_formats(net, folder, train=images.train if images else random_pixels(net.meta, 20))
+    weights = safetensors_bytes({k:v.contiguous() for k,v in net.state_dict().items()})
+    forms = {'PyTorch':FromPixels(net), **{k:OnnxStudent(f, threads) for k,f in paths.items()}}
+    sizes = {'PyTorch':len(weights), **{k:f.stat().st_size for k,f in paths.items()}}
+    acc = format_accuracy(forms, images.test, images.targs).to_dict('index') if images else {}
+    ms,files_s = turns_of(forms, rounds=rounds),files_of(forms, files, rounds)
+    return {k: dict(bytes=sizes[k], ms={str(b):v for b,v in ms[k].items()}, files_s=files_s[k], **acc.get(k, {})) for k in forms}
 
 # %% ../nbs/17e_formats.ipynb #d573b10a
 def run_formats(
@@ -189,11 +189,14 @@ def run_formats(
     torch.set_num_threads(threads)
     res = dict(machine=machine(threads), config=dict(rounds=rounds, runs=[Path(o).name for o in runs.split(',') if o]), networks={})
     with tempfile.TemporaryDirectory() as d:
-        nets,res['networks'] = _export_all(_models([o for o in runs.split(',') if o], size, model, peers), Path(d), threads)
-        files = get_image_files(make_phantoms(Path(d)/'phantoms', n_train=14, n_test=2, size=first(nets.values()).meta['size']))
-        print(f'measuring {len(nets)} files', flush=True)
-        for (name,k),o in turns_of(nets, rounds=rounds).items(): res['networks'][name][k]['ms'] = {str(b):v for b,v in o.items()}
-        for (name,k),o in files_of(nets, files, rounds).items(): res['networks'][name][k]['files_s'] = o
+        models = _models([o for o in runs.split(',') if o], size, model, peers)
+        files = get_image_files(make_phantoms(Path(d)/'phantoms', n_train=14, n_test=2, size=first(models.values())[0].meta['size']))
+        for name,(net,images) in models.items():
+            print(name, flush=True)
+            try: res['networks'][name] = measure_formats(net, Path(d), files, images, rounds, threads)
+            except Exception as e: print(f'{name} is left out: {type(e).__name__} {str(e).partition(chr(10))[0]}') # a network of others that the exporter cannot take
+            else:
+                if images: res['networks'][name]['PyTorch']['test_images'] = len(images.targs)
     write_whole(out/'formats.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
     print(f"\n{machine_line(res['machine'])}\n{formats_table(res).to_string(float_format='{:.2f}'.format, na_rep='')}")
     return res

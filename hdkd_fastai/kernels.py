@@ -399,6 +399,7 @@ class MeanSquare(torch.autograd.Function):
         run_kernel('difference', x, x, y, dx, x.numel(), 2*grad.item()/x.numel())
         return dx,None
 
+# %% ../nbs/10c_kernels.ipynb #8f9ae56f
 def fused_feature_loss(
     student_feats:list, # ψ_1, ψ_2, … of the student, each [B, C_j, H_j, W_j]
     teacher_feats:list, # The same stages of the teacher

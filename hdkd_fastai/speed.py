@@ -186,6 +186,7 @@ class Attend(nn.Module):
         q,k,v = qkv
         return F.scaled_dot_product_attention(q, k, v) if self.fused else (q@k.mT/q.shape[-1]**.5).softmax(-1)@v
 
+# %% ../nbs/11a_speed.ipynb #ddec173c
 traffic = {nn.BatchNorm2d: ('BatchNorm',0,5), nn.GELU: ('GELU',2,5), nn.LayerNorm: ('LayerNorm',2,5), nn.MaxPool2d: ('max pooling',5,10), CBAM: ('CBAM',4,11),
            SqueezeExcite: ('squeeze-and-excitation',3,7), MBConv: ('residual sums',3,6), EncoderLayer: ('residual sums',6,12)}
 LayerCost = namedtuple('LayerCost', 'kind macs moved layer shape grad')
@@ -284,6 +285,7 @@ def measure_floor(
     df['traffic_s'] = df.bytes/rate
     return dict(copy_gb_s=rate/1e9, seconds=float((df.product_s+df.traffic_s).sum()), rows=df.to_dict('records'))
 
+# %% ../nbs/11a_speed.ipynb #073f4bd9
 def floor_job(lines, report, **kwargs):
     "Job: `measure_floor`"
     report(measure_floor(**kwargs))

@@ -4,7 +4,8 @@ import inspect,os,sys,warnings
 from fastcore.script import *
 from pathlib import Path
 from typing import Annotated
-import json,multiprocessing,subprocess,tempfile
+import contextlib,io,json,multiprocessing,subprocess,tempfile
+from fastcore.test import expect_fail
 from unittest.mock import patch
 from hdkd_fastai.phantoms import *
 def shell(command, *args):
@@ -26,6 +27,14 @@ runpy.run_path(sys.argv[0], run_name='__main__')"""
         p.join()
         return subprocess.CompletedProcess(args, p.exitcode, *((Path(d)/o).read_text() for o in ('out','err')))
 from hdkd_fastai.cli import *
+
+
+def lesson_a_line_and_a_status():
+    said = io.StringIO()
+    with patch('warnings.formatwarning'), patch('hdkd_fastai.runs.train_run', side_effect=KeyboardInterrupt), contextlib.redirect_stderr(said):
+        with expect_fail(SystemExit, '130'): run_command('runs.train_run')
+    assert said.getvalue().endswith(': stopped; the same command goes on from there\n')
+    print(said.getvalue().strip().partition(': ')[2])
 
 
 def lesson_hdkd_demo():
