@@ -30,7 +30,7 @@ def run_command(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except KeyboardInterrupt:
-        goes_on = '; the same command goes on from there' if func in ('train_run','run_tables') else ''
+        goes_on = '; the same command goes on from there' if func in ('train_run','repeat_run','run_tables') else ''
         print(f'\n{Path(sys.argv[0]).name}: stopped{goes_on}', file=sys.stderr)
         sys.exit(130)
 

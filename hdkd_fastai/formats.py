@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LabelledPixels', 'onnx_formats', 'model_images', 'write_formats', 'format_accuracy', 'run_export', 'turns_of',
-           'files_of', 'measure_formats', 'run_formats', 'formats_table']
+           'files_per_second', 'measure_formats', 'run_formats', 'formats_table']
 
 # %% ../nbs/17e_formats.ipynb #7b1927a6
 import tempfile
@@ -119,16 +119,17 @@ def turns_of(
     return times
 
 # %% ../nbs/17e_formats.ipynb #142ec61d
-def files_of(
+def files_per_second(
     nets:dict, # Name to `FromPixels` or `OnnxStudent`
     files:list, # Image files
-    rounds:int=9 # Turns that count
+    rounds:int=9, # Turns that count
+    threads:int=None # Threads that open files; None: one for each core
 )->dict: # Name to files a second of each turn
     "Time networks in turns, from files to the rows of `predict_files`"
     found = {k:[] for k in nets}
     for i in range(rounds+1): # the first is not counted
         for k,o in nets.items():
-            start,n = time.perf_counter(),sum(1 for _ in predict_files(o, files, bs=32))
+            start,n = time.perf_counter(),sum(1 for _ in predict_files(o, files, bs=32, threads=threads))
             if i: found[k].append(n/(time.perf_counter()-start))
     return found
 
@@ -156,19 +157,20 @@ def _models(runs, size, model, use_peers):
 # %% ../nbs/17e_formats.ipynb #f74ba9e7
 def measure_formats(
     net:nn.Module, # From `load_student`
-    folder:Path, # For its files
-    files:list, # Image files, to be opened and answered
     images:LabelledPixels=None, # To calibrate int8 and to judge with; None: noise, and no accuracy
     rounds:int=9, # Turns that count
     threads:int=None # Threads; None: as many as PyTorch has
 )->dict: # Format to `bytes`, `ms` by batch size, `files_s` and what `format_accuracy` gives
     "Write a network in every format and measure them in turns"
-    paths = write_formats(net, folder, train=images.train if images else random_pixels(net.meta, 20))
-    weights = safetensors_bytes({k:v.contiguous() for k,v in net.state_dict().items()})
-    forms = {'PyTorch':FromPixels(net), **{k:OnnxStudent(f, threads) for k,f in paths.items()}}
-    sizes = {'PyTorch':len(weights), **{k:f.stat().st_size for k,f in paths.items()}}
-    acc = format_accuracy(forms, images.test, images.targs).to_dict('index') if images else {}
-    ms,files_s = turns_of(forms, rounds=rounds),files_of(forms, files, rounds)
+    threads = threads or torch.get_num_threads()
+    with tempfile.TemporaryDirectory() as d:
+        paths = write_formats(net, Path(d), train=images.train if images else random_pixels(net.meta, 20))
+        weights = safetensors_bytes({k:v.contiguous() for k,v in net.state_dict().items()})
+        sizes = {'PyTorch':len(weights), **{k:f.stat().st_size for k,f in paths.items()}}
+        forms = {'PyTorch':FromPixels(net), **{k:OnnxStudent(f, threads) for k,f in paths.items()}}
+        files = get_image_files(make_phantoms(Path(d)/'phantoms', n_train=14, n_test=2, size=net.meta['size']))
+        acc = format_accuracy(forms, images.test, images.targs).to_dict('index') if images else {}
+        ms,files_s = turns_of(forms, rounds=rounds),files_per_second(forms, files, rounds, threads)
     return {k: dict(bytes=sizes[k], ms={str(b):v for b,v in ms[k].items()}, files_s=files_s[k], **acc.get(k, {})) for k in forms}
 
 # %% ../nbs/17e_formats.ipynb #d573b10a
@@ -188,15 +190,13 @@ def run_formats(
     make_folder(out)
     torch.set_num_threads(threads)
     res = dict(machine=machine(threads), config=dict(rounds=rounds, runs=[Path(o).name for o in runs.split(',') if o]), networks={})
-    with tempfile.TemporaryDirectory() as d:
-        models = _models([o for o in runs.split(',') if o], size, model, peers)
-        files = get_image_files(make_phantoms(Path(d)/'phantoms', n_train=14, n_test=2, size=first(models.values())[0].meta['size']))
-        for name,(net,images) in models.items():
-            print(name, flush=True)
-            try: res['networks'][name] = measure_formats(net, Path(d), files, images, rounds, threads)
-            except Exception as e: print(f'{name} is left out: {type(e).__name__} {str(e).partition(chr(10))[0]}') # a network of others that the exporter cannot take
-            else:
-                if images: res['networks'][name]['PyTorch']['test_images'] = len(images.targs)
+    for name,(net,images) in _models([o for o in runs.split(',') if o], size, model, peers).items():
+        print(name, flush=True)
+        try: res['networks'][name] = measure_formats(net, images, rounds, threads)
+        except Exception as e: print(f'{name} is left out: {type(e).__name__} {str(e).partition(chr(10))[0]}') # a network of others that the exporter cannot take
+        else:
+            if images: res['networks'][name]['PyTorch']['test_images'] = len(images.targs)
+    if not res['networks']: raise ValueError('no network could be measured; see above')
     write_whole(out/'formats.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
     print(f"\n{machine_line(res['machine'])}\n{formats_table(res).to_string(float_format='{:.2f}'.format, na_rep='')}")
     return res
