@@ -18,7 +18,7 @@ setup(
     license_expression=cfg['license'],
     packages=find_packages(include=['hdkd_fastai*']),
     install_requires=cfg['requirements'].split(),
-    extras_require={o: cfg[f'{o}_requirements'].split() for o in ('dev','docs','hub','kaggle','onnx','peers','serve')},
+    extras_require={o: cfg[f'{o}_requirements'].split() for o in ('dev','docs','hub','kaggle','onnx','peers','ray','serve')},
     entry_points={'console_scripts': cfg['console_scripts'].split() + cfg['dev_scripts'].split(),
                   'nbdev': ['hdkd_fastai=hdkd_fastai._modidx:d']},
 )

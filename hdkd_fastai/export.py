@@ -10,6 +10,7 @@ __all__ = ['model_checksum', 'save_checkpoint', 'load_checkpoint', 'fit_temperat
 # %% ../nbs/15_export.ipynb #7d8ab5a5
 import hashlib,sys,warnings
 from fastai.vision.all import *
+from contextlib import contextmanager
 from functools import wraps
 from importlib.metadata import version
 from scipy.optimize import minimize_scalar
@@ -82,15 +83,38 @@ def _check_tensors(path, model, state):
         if ours.get(k)!=theirs.get(k):
             raise ValueError(f"{path}: tensor {k} has shape {theirs.get(k, 'none')}, its network needs {ours.get(k, 'none')}; weights and description are of different networks")
 
+# %% ../nbs/15_export.ipynb #9fbb0ec6
+def _skeleton(meta, most):
+    "The network that `meta` describes, without memory; None if its library cannot build it so; an error beyond `most` parameters"
+    seen = 0
+    def count(module, name, p):
+        nonlocal seen
+        seen += 1
+        if seen>most: raise RuntimeError('more parameters than the file has')
+    hook = nn.modules.module.register_module_parameter_registration_hook(count)
+    try:
+        with torch.device('meta'): return _kinds[meta['kind']](**meta['config'])
+    except (RuntimeError,ValueError) as e:
+        if meta['kind']=='peer' and 'meta tensor' in str(e): return # some of timm compute with their tensors
+        raise
+    finally: hook.remove()
+
+@contextmanager
+def _described(path):
+    "Whatever a description of a network leads to becomes one line"
+    try: yield
+    except Exception as e: # a strange one ends in errors of many kinds
+        if isinstance(e.__cause__, ImportError): raise # the library of another network
+        raise ValueError(f'{path} is no checkpoint of hdkd_fastai ({type(e).__name__}); expected a file written by save_checkpoint') from e
+
 # %% ../nbs/15_export.ipynb #7b4b6966
 def _rebuild(path, meta, state, classes, device):
     "The network that `meta` describes, with the weights `state`; ValueError says what does not fit"
-    try:
+    with _described(path): skeleton = _skeleton(meta, 2*len(state)+100)
+    if skeleton is not None: _check_tensors(path, skeleton, state)
+    with _described(path):
         model,meta = _kinds[meta['kind']](**meta['config']),{'stats':OpenImage(meta['size'], meta['mode']).stats, 'sha256':None, **meta}
         meta = {k:meta[k] for k in (*_depends,'info','sha256')}
-    except (KeyError,TypeError,RuntimeError,ValueError,AttributeError) as e:
-        if isinstance(e.__cause__, ImportError): raise # the library of another network
-        raise ValueError(f'{path} is no checkpoint of hdkd_fastai ({type(e).__name__}); expected a file written by save_checkpoint') from e
     _check_tensors(path, model, state)
     if meta['sha256'] not in (None, model_checksum(state, meta)):
         raise ValueError(f'{path} is damaged or was changed: its checksum is not the one it was saved with; copy it again')

@@ -56,15 +56,16 @@ class OnnxStudent:
         path:Path, # File that `export_onnx` or `quantize_onnx` wrote
         threads:int=None # Threads; None: as many as PyTorch has
     ):
-        ort,data = onnx_library('onnxruntime'),path if isinstance(path, bytes) else str(path)
+        ort,self.data = onnx_library('onnxruntime'),path if isinstance(path, bytes) else str(path)
         options = ort.SessionOptions()
         options.intra_op_num_threads,options.log_severity_level = threads or torch.get_num_threads(),3
         try:
-            self.session = ort.InferenceSession(data, options, providers=['CPUExecutionProvider'])
+            self.session = ort.InferenceSession(self.data, options, providers=['CPUExecutionProvider'])
             self.meta = json.loads(self.session.get_modelmeta().custom_metadata_map['hdkd_fastai'])
         except Exception as e: # of onnxruntime's own kinds
             raise ValueError(f'{path} is no ONNX file of hdkd_fastai ({type(e).__name__}); expected one that export_onnx wrote') from e
         self.names = [o.name for o in self.session.get_outputs()]
+    def __reduce__(self): return OnnxStudent, (self.data if isinstance(self.data, bytes) else Path(self.data).read_bytes(),) # for other processes
     def __call__(self, pixels): # [B, C, H, W], bytes -> as `FromPixels`
         return tuple(torch.from_numpy(o) for o in self.session.run(self.names, {'pixels': np.ascontiguousarray(pixels)}))
 

@@ -39,7 +39,7 @@ class Resume(Callback):
         path:Path, # File to write and, if it is there, to continue from
         seed:int=0, # Of shuffling, augmentation and whatever else is random in an epoch
         **same # Anything else that must be the same when the fit is continued: strings and numbers
-    ): self.path,self.seed,self.same,self.state = Path(path),seed,same,None
+    ): self.path,self.seed,self.same,self.state,self.earlier = Path(path),seed,same,None,0.
     @property
     def previous(self): return self.path.with_name(self.path.name+'.previous') # as it was one epoch before
     def before_fit(self): self.begun,self.training_epoch,self.skip = False,False,False
@@ -66,7 +66,7 @@ def state_dict(self:Resume)->dict: # Tensors, numbers, strings, lists and dictio
     "All that carries over to the next epoch"
     r = self.recorder
     return _plain(dict(settings=self.settings, done=self.epoch+1, train_iter=self.train_iter, model=unwrap_model(self.model).state_dict(), opt=self.opt.state_dict(),
-                       recorder={k:getattr(r, k) for k in ('lrs','iters','losses','values')}, smooth_loss={k:getattr(r.smooth_loss, k) for k in ('count','val')}))
+                       recorder={k:getattr(r, k) for k in ('lrs','iters','losses','values')}, smooth_loss={k:getattr(r.smooth_loss, k) for k in ('count','val')}, seconds=self.earlier+time.time()-self.start))
 
 # %% ../nbs/10a_resume.ipynb #93736cdb
 def write_state(
@@ -93,7 +93,8 @@ def read_state(
         r,n = state['recorder'],state['done']
         lists,numbers = (r['lrs'],r['losses'],r['iters'],*r['values']),(state['train_iter'],*r['iters'])
         if not (len(r['values'])==len(r['iters'])==n>0 and all(isinstance(o, list) for o in lists) and all(isinstance(o, int) for o in numbers)): raise TypeError
-        return {**state, 'smooth_loss':dict(count=int(state['smooth_loss']['count']), val=state['smooth_loss']['val'].cpu())}
+        if not 0<=(seconds := float(state.get('seconds', 0)))<math.inf: raise ValueError('no time') # earlier versions wrote none
+        return {**state, 'seconds':seconds, 'smooth_loss':dict(count=int(state['smooth_loss']['count']), val=state['smooth_loss']['val'].cpu())}
     except OSError as e: raise ValueError(f'cannot read {path} ({e.strerror or e})') from e
     except Exception as e: # a damaged file ends in errors of many kinds
         raise ValueError(f'{path} cannot be read ({type(e).__name__}), perhaps it was cut short') from e
@@ -144,10 +145,10 @@ def load_state(self:Resume):
 @patch
 def _begin(self:Resume):
     "Once in a fit: read the file, or make sure that it can be written"
-    self.begun,self.settings,self.done = True,self._fit_settings(),0
+    self.begun,self.settings,self.done,self.earlier,self.start = True,self._fit_settings(),0,0.,time.time()
     if self.path.exists() or self.previous.exists():
         self.state = self.load_state()
-        self.done = self.state['done']
+        self.done,self.earlier = self.state['done'],self.state['seconds']
         print(f"{self.path}: {self.done} of {self.n_epoch} epochs {'was' if self.done==1 else 'were'} done before")
     else:
         try: self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -427,11 +427,11 @@ def train_run(
         if res := find_run(out, config): return res # another process did it meanwhile
         write_whole(out/'config.yaml', lambda f: f.write(yaml.safe_dump(config, sort_keys=False).encode()))
         print(describe(images, data))
-        cbs = [ProgressLine(network), StopOnNaN(), Resume(out/'last.ckpt', c.seed, **ids)]
-        with learn.no_bar(), learn.no_logging(): learn.fit_recipe(c.recipe, c.epochs, c.lr, cbs=cbs)
+        resume = Resume(out/'last.ckpt', c.seed, **ids)
+        with learn.no_bar(), learn.no_logging(): learn.fit_recipe(c.recipe, c.epochs, c.lr, cbs=[ProgressLine(network), StopOnNaN(), resume])
         ev = evaluate(learn)
         print(f'validation: {ev}; {out}{os.sep} holds network, history and configuration')
-        return write_run(out, learn, images, ev, dict(config=config, **ids, seconds=round(time.time()-start)))
+        return write_run(out, learn, images, ev, dict(config=config, **ids, seconds=round(time.time()-start+resume.earlier)))
 
 # %% ../nbs/17_runs.ipynb #88757870
 def repeat_run(

@@ -150,7 +150,9 @@ def lesson_what_stays_as_it_was():
     with tempfile.TemporaryDirectory() as d:
         learn.export(Path(d)/'learner.pkl')
         size = (Path(d)/'learner.pkl').stat().st_size
-        with warnings.catch_warnings(action='ignore'): again = load_learner(Path(d)/'learner.pkl')
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            again = load_learner(Path(d)/'learner.pkl')
     cb = pickle.loads(pickle.dumps(learn.fast))
     assert size < 1.5*4*sum(o.numel() for o in learn.model.parameters()) + 100_000
     assert cb.key is None and cb.teacher is None and cb.compile is False

@@ -180,13 +180,28 @@ def lesson_on_the_learner_and_with_other_optimisers():
     assert torch.equal(*ends) and carried is None and late==3 and not found
     whole[:4]
 
+    class Dawdle(Callback):
+        "An epoch that takes its time"
+        def after_train(self): time.sleep(.1)
     with tempfile.TemporaryDirectory() as d:
-        save = lambda: SaveModelCallback(fname='best')
-        learn = plain_learner(Path(d)/'a', cbs=save()); learn.path = Path(d)
+        learns = [plain_learner(Path(d)/'a', cbs=Dawdle()) for _ in range(3)]
+        told = []
+        for learn,stop in zip(learns, (20,None,None)):
+            fit(learn, stop=stop)
+            told.append((learn.resume.earlier, read_state(Path(d)/'a')['seconds']))
+    (none,two),(two_again,three),(three_again,_) = told
+    assert none==0 and two>=.2 and two_again==two and three>=two+.1 and three_again==three
+    [[round(o, 1) for o in p] for p in told]
+
+    with tempfile.TemporaryDirectory() as d:
+        learn = plain_learner(Path(d)/'a', cbs=SaveModelCallback(fname='best')); learn.path = Path(d)
         fit(learn, stop=12)
-        with expect_fail(ValueError, 'SaveModelCallback keeps the best value so far in memory'): fit(learn)
-        left = (Path(d)/'models'/'best.pth').exists()
-    assert left
+        best = (Path(d)/'models'/'best.pth').read_bytes()
+        try: fit(learn)
+        except ValueError as e: line = str(e).splitlines()[-1].strip().replace(d, '.')
+        assert (Path(d)/'models'/'best.pth').read_bytes()==best
+    assert line.startswith('SaveModelCallback keeps the best value so far in memory')
+    line
 
 
 def lesson_a_loss_that_is_no_number():

@@ -209,7 +209,8 @@ def lesson_smoothed():
 def lesson_the_fast_path_in_a_run():
     with tempfile.TemporaryDirectory() as d:
         d,small = Path(d),dict(data=make_phantoms(Path(d)/'phantoms', n_train=12, n_test=4, size=32), size=32, epochs=1, network='student', seed=1)
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action='ignore'):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
             plain,float32,fast = (train_run(**small, **kw, out=d/str(i))['valid'] for i,kw in enumerate([{}, dict(fast=True, leave_out='bfloat16'), dict(fast=True)]))
         config = read_config(d/'1')
     learn = run_learner(config, load_images(size=32, phantoms=dict(n_train=6, n_test=2)), None)
