@@ -134,10 +134,12 @@ def hdkd_predict(
     out:Path=None, # File to write (default: standard output)
     bs:int=64, # Images in a batch
     tta:bool=False, # Average over each image and its mirror image
-    calibrated:bool=False # Divide logits by the temperature stored with the model
+    calibrated:bool=False, # Divide logits by the temperature stored with the model
+    engine:str='local', # 'local', or 'ray': many processes, on one machine or a cluster
+    workers:int=None # 'ray': how many (default: one for each core)
 ):
     "Classify images: file, class, probabilities, and both heads of a student that has two"
-    bad = run_command('predict.run_predict', model=model, files=files, format=format, out=out, bs=bs, tta=tta, calibrated=calibrated)
+    bad = run_command('predict.run_predict', model=model, files=files, format=format, out=out, bs=bs, tta=tta, calibrated=calibrated, engine=engine, workers=workers)
     if bad: sys.exit(1)
 
 # %% ../nbs/18_cli.ipynb #0705f7d6

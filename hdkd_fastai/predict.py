@@ -54,7 +54,7 @@ def _answers(net, pixels, temperature, tta):
     device = net.mean.device if isinstance(net, FromPixels) else 'cpu'
     def once(xb):
         with evaluating(net) if isinstance(net, FromPixels) else torch.no_grad(): outs = net(xb.to(device))
-        return [(o/temperature).softmax(1).cpu() for o in outs[1:]]
+        return [(o/temperature).softmax(1).cpu() for k,o in zip(net.names, outs) if k.endswith('logits')] # a file may have more outputs, such as a map
     views = [pixels, pixels.flip(-1)] if tta else [pixels]
     return [sum(o)/len(views) for o in zip(*map(once, views))]
 

@@ -77,12 +77,12 @@ def lesson_hdkd_predict():
                forked('hdkd_export', d/'run', '--out', d/'student'),
                shell('hdkd_predict', d/'student'/'model.onnx', path/'Testing', '--out', d/'rows.csv', '--calibrated', '--tta'),
                forked('hdkd_predict', d/'student', path/'Testing', d/'bad.png', '--format', 'jsonl'),
-               forked('hdkd_predict', path, path)]
+               forked('hdkd_predict', path, path), forked('hdkd_predict', d/'student', path, '--workers', '2')]
         table,rows = (d/'rows.csv').read_text().splitlines(),[json.loads(o) for o in res[3].stdout.splitlines()]
-    assert [o.returncode for o in res]==[0,0,0,1,2], res
+    assert [o.returncode for o in res]==[0,0,0,1,2,2], res
     assert len(table)==13 and table[0].startswith('file,label,p_glioma,') and [o.split(',')[0] for o in table[1:]]==[o['file'] for o in rows]
     assert abs(sum(rows[0]['probs'].values())-1)<1e-5 and 'bad.png: cannot identify' in res[3].stderr and '1 not read' in res[3].stderr
-    assert len(res[4].stderr.splitlines())==1 and not res[4].stdout
+    assert all(len(o.stderr.splitlines())==1 and not o.stdout for o in res[4:]) and "workers are for engine='ray'" in res[5].stderr
     print(res[1].stdout.replace(str(d), '.'), *(o.stderr.replace(str(d), '.') for o in res[2:]), sep='\n')
 
 

@@ -74,6 +74,14 @@ def lesson_rows():
     assert alone['file']==str(odd) and alone['label']==again['label'] and np.allclose(*([*o['probs'].values()] for o in (alone, again)), atol=1e-6)
     errors
 
+    m = hdkd_student_tiny(4, n_in=1, img_size=32)
+    m.eval().meta = dict(classes=CLASSES, size=32, mode='L', stats=([.449],[.226]), info={})
+    with tempfile.TemporaryDirectory() as d:
+        path = make_phantoms(Path(d)/'phantoms', n_train=2, n_test=1, size=32)
+        plain,mapped = (list(predict_files(net, path/'Testing')) for net in (FromPixels(m), WithMap(m)))
+    assert mapped==plain and [*mapped[0]]==['file','label','probs'] # the map of a file that has one is no head
+    [*mapped[0]]
+
 
 def lesson_the_command():
     with tempfile.TemporaryDirectory() as d:
