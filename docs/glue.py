@@ -98,13 +98,14 @@ def link_names(app, doctree):
         new += n
 
 def inline_svg(app, doctree):
-    "Vector graphics become part of the page, so that they follow its theme; other figures are named to screen readers by their section"
+    "Vector graphics become part of the page, so that they follow its theme; other figures are named to screen readers by number and section"
+    unnamed = 0
     for n in list(doctree.findall(nodes.image)):
         if n['uri'].endswith('.svg'): n.replace_self(nodes.raw('', (nbs/n['uri']).read_text(encoding='utf-8'), format='html'))
         elif 'alt' not in n:
-            up = n.parent
-            while not isinstance(up, nodes.section): up = up.parent
-            n['alt'] = f'Figure in the section {up.next_node(nodes.title).astext()!r}'
+            up,unnamed = n.parent,unnamed+1
+            while up and not isinstance(up, nodes.section): up = up.parent
+            n['alt'] = f'Figure {unnamed} of the page' + (f', in the section {up.next_node(nodes.title).astext()!r}' if up else '')
 
 def rst(text):
     "Markdown of a docstring or docment as reStructuredText"

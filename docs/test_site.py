@@ -1,12 +1,12 @@
 "What a reader of the site must not meet, looked for in Chromium: `pytest docs/test_site.py -o python_functions='test_*'`, after a build."
-import base64, functools, http.server, io, json, os, re, shutil, subprocess, threading
+import base64, functools, http.server, io, json, os, random, re, shutil, subprocess, threading
 from html.parser import HTMLParser
 from pathlib import Path
 from statistics import mean
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.sync_api import sync_playwright
 
 root = Path(__file__).parent.parent
@@ -191,6 +191,23 @@ def test_live(browser, url):
     }""", base64.b64encode(data).decode())
     agrees(answered(page, 'dropped.png'), names[2])
     assert box.locator('tbody th').filter(has_text='(drawn)').count()==0
+    assert not wrong, '\n'.join(wrong)
+
+def test_live_pixels(browser, url):
+    "Noise of other sizes becomes the bytes that Pillow makes of it; tall pictures, of which newer Pillow shrinks columns first, to one level"
+    page,wrong = watched(browser, url)
+    page.goto(url+live)
+    turned = Image.Exif()
+    turned[0x112] = 6 # to be shown turned by 90 degrees
+    for name,fmt,mode,size,exif,apart in (('glioma 1','png','L',(224,224),b'',0), ('wide','png','RGB',(300,217),b'',0), ('small','png','RGB',(50,40),b'',0),
+                                          ('turned','jpeg','RGB',(150,210),turned,0), ('tall','png','RGB',(37,1000),b'',1)):
+        f,n = io.BytesIO(),size[0]*size[1]*len(mode)
+        Image.frombytes(mode, size, random.Random(0).randbytes(n)).save(f, fmt, exif=exif)
+        page.set_input_files('.live input', dict(name=name, mimeType=f'image/{fmt}', buffer=f.getvalue()))
+        shown = answered(page, name)
+        with Image.open(f) as im: want = ImageOps.exif_transpose(im).convert('L').resize((64,64), Image.BILINEAR).tobytes()
+        assert max(abs(a-b) for a,b in zip(shown['pixels'], want, strict=True))<=apart, name
+        assert 'PyTorch' not in page.locator('.live [role=status]').inner_text() # nothing is stored of a file, whatever its name
     assert not wrong, '\n'.join(wrong)
 
 def test_live_unreachable(browser, url):

@@ -4,7 +4,7 @@ const heads = [['teacher', 'probs'], ['student', 'probs'], ['hdkd', 'probs'], ['
 const columns = ['teacher', 'student alone', 'HDKD', 'its class token', 'its distillation token']
 const root = document.querySelector('.live'), status = root.querySelector('[role=status]'), result = root.querySelector('.live-result')
 const percent = p => `${(100*p).toFixed(1)}%`
-export const shown = {} // of each network: outputs by name and milliseconds, as arrays and numbers
+export const shown = {} // pixels: what the networks saw; of each network: outputs by name and milliseconds, as arrays and numbers
 
 // Loaded with the first picture, and kept
 let loading, about, sessions
@@ -28,13 +28,35 @@ async function load() {
 
 function canvas(width, height = width) { return Object.assign(document.createElement('canvas'), {width, height}) }
 
-// Grey bytes of a picture at the networks' size, weighed as Pillow does
+// Opened as the package opens files: upright, colours as stored, grey first, then resized as Pillow does with Image.BILINEAR
+const opened = source => createImageBitmap(source, {imageOrientation: 'from-image', colorSpaceConversion: 'none'})
+
+// Of each of the networks' pixels along a side: where its triangle begins on a side of n pixels, and what each pixel under it counts, in 2^-22
+function triangles(n) {
+  const scale = n/about.size, reach = Math.max(scale, 1)
+  return Array.from({length: about.size}, (_, i) => {
+    const centre = (i + .5)*scale, first = Math.max(Math.trunc(centre - reach + .5), 0), end = Math.min(Math.trunc(centre + reach + .5), n)
+    const counts = Array.from({length: end - first}, (_, j) => Math.max(1 - Math.abs((first + j - centre + .5)*(1/reach)), 0))
+    const sum = counts.reduce((a, b) => a + b)
+    return [first, counts.map(o => Math.trunc(.5 + o/sum*2**22))]
+  })
+}
+const resized = (line, all) => all.map(([first, counts]) => counts.reduce((sum, o, j) => sum + o*line[first + j], 2**21) >> 22)
+
 function greyBytes(source) {
-  const ctx = canvas(about.size).getContext('2d', {willReadFrequently: true})
-  ctx.imageSmoothingQuality = 'high'
-  ctx.drawImage(source, 0, 0, about.size, about.size)
-  const rgba = ctx.getImageData(0, 0, about.size, about.size).data
-  return Uint8Array.from({length: about.size**2}, (_, i) => (19595*rgba[4*i] + 38470*rgba[4*i+1] + 7471*rgba[4*i+2] + 32768) >> 16)
+  const {width, height} = source
+  const rows = [], across = triangles(width), tall = 256 // rows at a time: phones refuse large canvases
+  const ctx = canvas(width, Math.min(tall, height)).getContext('2d', {willReadFrequently: true})
+  for (let top = 0; top < height; top += tall) {
+    const h = Math.min(tall, height - top)
+    ctx.clearRect(0, 0, width, h)
+    ctx.drawImage(source, 0, top, width, h, 0, 0, width, h)
+    const rgba = ctx.getImageData(0, 0, width, h).data, grey = new Uint8Array(width*h)
+    for (let i = 0, k = 0; i < grey.length; i++, k += 4) grey[i] = (19595*rgba[k] + 38470*rgba[k+1] + 7471*rgba[k+2] + 32768) >> 16
+    for (let y = 0; y < h; y++) rows.push(resized(grey.subarray(y*width, (y + 1)*width), across))
+  }
+  const down = triangles(height), columns = across.map((_, x) => resized(rows.map(row => row[x]), down))
+  return Uint8Array.from({length: about.size**2}, (_, i) => columns[i%about.size][Math.floor(i/about.size)])
 }
 
 function softmax(x) {
@@ -113,12 +135,13 @@ function show(name, source, drawn) {
       let picture
       try { picture = await source() } catch { throw Error(`${name} is no picture that this browser can read; choose a PNG or JPEG file`) }
       const bytes = greyBytes(picture)
+      shown.pixels = Array.from(bytes)
       await answer(tensor, bytes)
       draw(bytes)
       tabulate(drawn)
       result.querySelector('.live-legend i').style.background = `linear-gradient(to right, ${about.colours.map(o => `rgb(${o})`)})`
       result.hidden = false
-      status.textContent = `${name}: the teacher says ${said('teacher')}, the student alone ${said('student')}, HDKD ${said('hdkd')}.${compared(name)}`
+      status.textContent = `${name}: the teacher says ${said('teacher')}, the student alone ${said('student')}, HDKD ${said('hdkd')}.${drawn ? compared(name) : ''}`
     } catch (e) {
       status.textContent = sessions ? e.message : `The networks could not be loaded (${e.message}); reload the page to try again.`
     }
@@ -128,21 +151,21 @@ const said = name => about.classes[shown[name].probs.indexOf(Math.max(...shown[n
 
 function compared(name) { // with PyTorch's answers, which were stored when the networks were trained
   let most = 0
-  for (const [network, outputs] of Object.entries(about.answers[name] ?? {}))
+  for (const [network, outputs] of Object.entries(about.answers[name]))
     for (const k in outputs) outputs[k].forEach((o, i) => most = Math.max(most, Math.abs(o - shown[network][k][i])))
-  return name in about.answers ? ` Answers and maps differ from PyTorch's by ${most.toFixed(6)} at most.` : ''
+  return ` Answers and maps differ from PyTorch's by ${most.toFixed(6)} at most.`
 }
 
 for (const input of document.querySelectorAll('.live-phantoms input')) {
   const img = input.parentElement.querySelector('img')
   input.checked = false // browsers remember
-  input.addEventListener('change', () => show(input.value, async () => (await img.decode(), img), input.value.split(' ')[0]))
+  input.addEventListener('change', () => show(input.value, async () => (await img.decode(), opened(img)), input.value.split(' ')[0]))
 }
 const file = root.querySelector('input[type=file]')
 function take(f) {
   if (!f) return
   document.querySelectorAll('.live-phantoms input').forEach(o => o.checked = false)
-  show(f.name, () => createImageBitmap(f))
+  show(f.name, () => opened(f))
 }
 file.addEventListener('change', () => { take(file.files[0]); file.value = '' })
 addEventListener('dragover', e => e.preventDefault())
