@@ -202,7 +202,9 @@ def _ray_stream(ray, net, files, bs, workers, kwargs):
             for f,o in zip(names, rows, strict=True):
                 if o['file']!=f: raise ValueError(f"Ray gave the answer for {o['file']} when it was the turn of {f}")
                 yield o
-        except ray.exceptions.RayError as e: raise ValueError(f'Ray gave up: {str(e).strip().splitlines()[-1]}') from e
+        except ray.exceptions.RayError as e:
+            lines = str(e).strip().splitlines() # a traceback, and advice about Ray
+            raise ValueError(f"Ray gave up: {next((o for o in reversed(lines) if re.match('[A-Za-z.]+Error', o)), lines[-1])}") from e
 
 # %% ../nbs/16_predict.ipynb #10608f22
 def predict_files_ray(
