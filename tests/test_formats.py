@@ -17,6 +17,7 @@ from hdkd_fastai.train import *
 import contextlib,io
 from fastcore.test import expect_fail
 from hdkd_fastai.phantoms import *
+from matplotlib.ticker import LogLocator
 from hdkd_fastai.formats import *
 
 
