@@ -184,6 +184,7 @@ def test_live(browser, url):
     agrees(answered(page, 'colours.png'), names[2])
     page.set_input_files('.live input', dict(name='note.png', mimeType='image/png', buffer=b'no picture'))
     page.locator('text=note.png is no picture that this browser can read').wait_for()
+    assert page.locator('.live-result').is_hidden()
     page.evaluate("""data => {
       const files = new DataTransfer()
       files.items.add(new File([Uint8Array.from(atob(data), o => o.charCodeAt())], 'dropped.png'))

@@ -143,6 +143,7 @@ function show(name, source, drawn) {
       result.hidden = false
       status.textContent = `${name}: the teacher says ${said('teacher')}, the student alone ${said('student')}, HDKD ${said('hdkd')}.${drawn ? compared(name) : ''}`
     } catch (e) {
+      result.hidden = true // nothing below speaks of this picture
       status.textContent = sessions ? e.message : `The networks could not be loaded (${e.message}); reload the page to try again.`
     }
   })
