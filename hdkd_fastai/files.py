@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['walk_files', 'split_folders', 'class_files', 'carve', 'image_parts', 'check_share', 'check_outside', 'image_table',
-           'balanced_subset', 'image_mode', 'checked_image']
+           'balanced_subset', 'image_mode', 'checked_image', 'extra_library']
 
 # %% ../nbs/08_files.ipynb #b43f741d
 import math,mimetypes,os,re,unicodedata,warnings
@@ -14,6 +14,7 @@ from collections import Counter
 from contextlib import contextmanager
 from fastcore.basics import groupby
 from fastcore.foundation import L
+from importlib import import_module
 from pathlib import Path
 from PIL import Image,ImageOps
 
@@ -213,3 +214,12 @@ def checked_image(
         try: ImageOps.exif_transpose(im, in_place=True)
         except Exception as e: raise ValueError(f'damaged EXIF data ({e}), so which side is up is not known; remove them') from e
         yield im
+
+# %% ../nbs/08_files.ipynb #a99ce118
+def extra_library(
+    name:str, # 'onnxruntime', 'fastapi' and so on
+    extra:str # The extra that brings it
+): # The module
+    "Import a library of one of our extras; ValueError says how to install it"
+    try: return import_module(name)
+    except ImportError as e: raise ValueError(f"{name} is not installed: pip install -e '.[{extra}]'") from e

@@ -6,13 +6,14 @@ from collections import Counter
 from contextlib import contextmanager
 from fastcore.basics import groupby
 from fastcore.foundation import L
+from importlib import import_module
 from pathlib import Path
 from PIL import Image,ImageOps
 from fastai.vision.all import get_image_files,image_extensions
 from fastcore.test import expect_fail
 from hypothesis import given,settings,strategies as st
 from unittest.mock import patch as replaced
-import shutil,tempfile
+import shutil,sys,tempfile
 from hdkd_fastai.phantoms import *
 @contextmanager
 def heard(): # collects warnings
@@ -189,3 +190,9 @@ def lesson_what_goes_wrong():
             except ValueError as e: lines.append(str(e).replace(str(d), '.'))
         assert len(lines)==len(cases) and all(part in o and '\n' not in o for part,o in zip(cases, lines)), lines
     lines
+
+
+def lesson_libraries_that_not_everybody_needs():
+    with expect_fail(ValueError, "no_such_library is not installed: pip install -e '.[onnx]'"): extra_library('no_such_library', 'onnx')
+    assert extra_library('json', 'onnx') is sys.modules['json']
+    extra_library('json', 'onnx').__name__

@@ -2,10 +2,9 @@
 import asyncio,hashlib,json,math,signal,socket,sys,warnings
 import numpy as np
 from fastcore.basics import num_cpus
-from importlib import import_module
 from pathlib import Path
 from PIL import Image
-from hdkd_fastai.files import checked_image
+from hdkd_fastai.files import checked_image,extra_library
 import hashlib,io,os,re,requests,struct,subprocess,tempfile,threading,time,torch,zlib
 import pandas as pd
 from concurrent.futures import ThreadPoolExecutor
