@@ -574,6 +574,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'hdkd_fastai/onnx_export.py'),
                                          'hdkd_fastai.onnx_export._finish': ('onnx.html#_finish', 'hdkd_fastai/onnx_export.py'),
                                          'hdkd_fastai.onnx_export._full': ('onnx.html#_full', 'hdkd_fastai/onnx_export.py'),
+                                         'hdkd_fastai.onnx_export._translations': ('onnx.html#_translations', 'hdkd_fastai/onnx_export.py'),
                                          'hdkd_fastai.onnx_export.export_onnx': ('onnx.html#export_onnx', 'hdkd_fastai/onnx_export.py'),
                                          'hdkd_fastai.onnx_export.halve_onnx': ('onnx.html#halve_onnx', 'hdkd_fastai/onnx_export.py'),
                                          'hdkd_fastai.onnx_export.halve_weights': ('onnx.html#halve_weights', 'hdkd_fastai/onnx_export.py'),

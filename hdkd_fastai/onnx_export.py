@@ -8,6 +8,7 @@ __all__ = ['random_pixels', 'trace_onnx', 'OnnxStudent', 'onnx_difference', 'exp
 
 # %% ../nbs/15a_onnx.ipynb #62ba73c7
 import logging,tempfile,warnings
+from collections.abc import Sequence
 from fastai.vision.all import *
 from .export import *
 from .files import *
@@ -24,6 +25,17 @@ def random_pixels(
     shape = n,1 if meta['mode']=='L' else 3,meta['size'],meta['size']
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
+# %% ../nbs/15a_onnx.ipynb #d0291f21
+def _translations():
+    "ONNX for what the exporter at hand does not know; None if that is nothing"
+    if ismin_torch('2.13'): return
+    onnxscript = extra_library('onnxscript', 'onnx')
+    op,FLOAT = onnxscript.opset20,onnxscript.FLOAT
+    def global_max(x:FLOAT, output_size:Sequence[int]):
+        if list(output_size)!=[1,1]: raise NotImplementedError(f'adaptive_max_pool2d to {list(output_size)} needs PyTorch 2.13 for its export; found {torch.__version__}')
+        return op.ReduceMax(x, [2,3], keepdims=1),op.Shape(x)
+    return {torch.ops.aten.adaptive_max_pool2d.default: global_max}
+
 # %% ../nbs/15a_onnx.ipynb #355cffa2
 def trace_onnx(
     net:FromPixels, # On the CPU
@@ -35,7 +47,7 @@ def trace_onnx(
         warnings.simplefilter('ignore')
         shapes = ({0: torch.export.Dim('batch', min=1)},)
         graph = torch.export.export(net, (random_pixels(net.meta, 2),), dynamic_shapes=shapes)
-        proto = torch.onnx.export(graph, dynamo=True, verbose=False, input_names=['pixels'], output_names=net.names, opset_version=opset, optimize=True).model_proto
+        proto = torch.onnx.export(graph, dynamo=True, verbose=False, input_names=['pixels'], output_names=net.names, opset_version=opset, optimize=True, custom_translation_table=_translations()).model_proto
     for o in (*proto.graph.node, *proto.graph.value_info, proto.graph): # file names and lines of this machine
         del o.metadata_props[:]
         o.doc_string = ''
