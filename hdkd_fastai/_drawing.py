@@ -7,6 +7,7 @@ __all__ = ['fills', 'lines', 'symbols', 'Drawing']
 
 # %% ../nbs/19a_drawing.ipynb #47e70d10
 import re
+from fastcore.basics import patch
 from html import escape
 
 # %% ../nbs/19a_drawing.ipynb #2c0f1e21
@@ -38,69 +39,84 @@ class Drawing:
     ):
         self.w,self.h,self.title,self.parts = w,h,title,[]
         self.text(w/2, 20, title, size=16)
-    def text(self,
-        x:float, # Where, by `anchor`
-        y:float, # Middle of all lines
-        txt:str, # Lines, with the paper's symbols
-        size:int=13, # Of the letters
-        anchor:str='middle', # 'start', 'middle' or 'end'
-        color:str='ink' # One of `lines`
-    ):
-        "Write `txt`"
-        rows = txt.split('\n')
-        for i,o in enumerate(rows):
-            at = y + (i-(len(rows)-1)/2)*1.25*size + .35*size
-            self.parts.append(f'<text x="{x:g}" y="{at:g}" font-size="{size}" text-anchor="{anchor}" class="t-{color}">{symbols(o)}</text>')
-    def box(self,
-        x:float, # Centre
-        y:float, # Centre
-        txt:str, # What it is
-        kind:str='plain', # One of `fills`
-        w:float=90, # Width
-        h:float=54, # Height
-        below:str='' # Text underneath, such as a shape
-    ):
-        "A box with `txt` in it"
-        self.parts.append(f'<rect x="{x-w/2:g}" y="{y-h/2:g}" width="{w:g}" height="{h:g}" rx="5" class="l l-ink {kind}" style="stroke-width:1.2"/>')
-        self.text(x, y, txt)
-        if below: self.text(x, y+h/2+8+7*len(below.split('\n')), below, size=12)
-    def arrow(self,
-        *pts, # Corners (x, y); the head is at the last
-        color:str='ink', # One of `lines`
-        dashed:bool=False # Broken line?
-    ):
-        "A line with a head"
-        (x0,y0),(x,y) = pts[-2:]
-        d = max(abs(x-x0)+abs(y-y0), 1e-9) # arrows end along an axis
-        ux,uy = (x-x0)/d,(y-y0)/d
-        self.line(*pts[:-1], (x-6*ux,y-6*uy), color=color, dashed=dashed)
-        tip = f'{x:g},{y:g} {x-9*ux-4*uy:g},{y-9*uy+4*ux:g} {x-9*ux+4*uy:g},{y-9*uy-4*ux:g}'
-        self.parts.append(f'<polygon points="{tip}" class="t-{color}"/>')
-    def line(self,
-        *pts, # Corners (x, y)
-        color:str='ink', # One of `lines`
-        dashed:bool=False # Broken line?
-    ):
-        "A line without a head"
-        dash = ' stroke-dasharray="5 4"' if dashed else ''
-        self.parts.append(f'<polyline points="{" ".join(f"{x:g},{y:g}" for x,y in pts)}" class="l l-{color}"{dash}/>')
-    def chain(self,
-        x:float, # Left edge of the first box
-        y:float, # Centres
-        boxes:list, # Of each box `(text, kind, width, text below)`
-        gap:float=26, # Length of the arrows
-        h:float=54 # Height of the boxes
-    )->list: # Of each box its centre
-        "A row of boxes joined by arrows"
-        at = []
-        for i,(txt,kind,w,below) in enumerate(boxes):
-            if i: self.arrow((x-gap, y), (x, y))
-            self.box(x+w/2, y, txt, kind, w, h, below)
-            at.append(x+w/2)
-            x += w+gap
-        return at
     def _repr_svg_(self):
         "What notebooks show"
         return (f'<svg xmlns="http://www.w3.org/2000/svg" class="hdkd" viewBox="0 0 {self.w} {self.h}" width="{self.w}" height="{self.h}" style="max-width:100%;height:auto" '
                 f'font-family="system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif" role="img" aria-label="{escape(self.title)}"><title>{escape(self.title)}</title>'
                 f'{_style()}<rect width="100%" height="100%" rx="6" class="plain"/>{"".join(self.parts)}</svg>')
+
+# %% ../nbs/19a_drawing.ipynb #eb38323b
+@patch
+def text(self:Drawing,
+    x:float, # Where, by `anchor`
+    y:float, # Middle of all lines
+    txt:str, # Lines, with the paper's symbols
+    size:int=13, # Of the letters
+    anchor:str='middle', # 'start', 'middle' or 'end'
+    color:str='ink' # One of `lines`
+):
+    "Write `txt`"
+    rows = txt.split('\n')
+    for i,o in enumerate(rows):
+        at = y + (i-(len(rows)-1)/2)*1.25*size + .35*size
+        self.parts.append(f'<text x="{x:g}" y="{at:g}" font-size="{size}" text-anchor="{anchor}" class="t-{color}">{symbols(o)}</text>')
+
+# %% ../nbs/19a_drawing.ipynb #b69acfef
+@patch
+def box(self:Drawing,
+    x:float, # Centre
+    y:float, # Centre
+    txt:str, # What it is
+    kind:str='plain', # One of `fills`
+    w:float=90, # Width
+    h:float=54, # Height
+    below:str='' # Text underneath, such as a shape
+):
+    "A box with `txt` in it"
+    self.parts.append(f'<rect x="{x-w/2:g}" y="{y-h/2:g}" width="{w:g}" height="{h:g}" rx="5" class="l l-ink {kind}" style="stroke-width:1.2"/>')
+    self.text(x, y, txt)
+    if below: self.text(x, y+h/2+8+7*len(below.split('\n')), below, size=12)
+
+# %% ../nbs/19a_drawing.ipynb #06d3e842
+@patch
+def line(self:Drawing,
+    *pts, # Corners (x, y)
+    color:str='ink', # One of `lines`
+    dashed:bool=False # Broken line?
+):
+    "A line without a head"
+    dash = ' stroke-dasharray="5 4"' if dashed else ''
+    self.parts.append(f'<polyline points="{" ".join(f"{x:g},{y:g}" for x,y in pts)}" class="l l-{color}"{dash}/>')
+
+# %% ../nbs/19a_drawing.ipynb #3af4e9a4
+@patch
+def arrow(self:Drawing,
+    *pts, # Corners (x, y); the head is at the last
+    color:str='ink', # One of `lines`
+    dashed:bool=False # Broken line?
+):
+    "A line with a head"
+    (x0,y0),(x,y) = pts[-2:]
+    d = max(abs(x-x0)+abs(y-y0), 1e-9) # arrows end along an axis
+    ux,uy = (x-x0)/d,(y-y0)/d
+    self.line(*pts[:-1], (x-6*ux,y-6*uy), color=color, dashed=dashed)
+    tip = f'{x:g},{y:g} {x-9*ux-4*uy:g},{y-9*uy+4*ux:g} {x-9*ux+4*uy:g},{y-9*uy-4*ux:g}'
+    self.parts.append(f'<polygon points="{tip}" class="t-{color}"/>')
+
+# %% ../nbs/19a_drawing.ipynb #867493d2
+@patch
+def chain(self:Drawing,
+    x:float, # Left edge of the first box
+    y:float, # Centres
+    boxes:list, # Of each box `(text, kind, width, text below)`
+    gap:float=26, # Length of the arrows
+    h:float=54 # Height of the boxes
+)->list: # Of each box its centre
+    "A row of boxes joined by arrows"
+    at = []
+    for i,(txt,kind,w,below) in enumerate(boxes):
+        if i: self.arrow((x-gap, y), (x, y))
+        self.box(x+w/2, y, txt, kind, w, h, below)
+        at.append(x+w/2)
+        x += w+gap
+    return at

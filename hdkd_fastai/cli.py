@@ -183,6 +183,7 @@ def run_bench(what, **kwargs):
         kwargs['data'], = kwargs['data']
     run_command(benches[what], **kwargs)
 
+# %% ../nbs/18_cli.ipynb #401f74e6
 @call_parse
 def hdkd_bench(
     what:str, # 'speed': a distillation step by every route; 'loader': images per second of every way to load them; 'export': size, time and accuracy of exported files; 'tables': the paper's tables

@@ -98,6 +98,7 @@ def seeds_of(
     "One for a teacher, else the profile's for few or all images"
     return 1 if o.network=='teacher' else p.full_seeds if o.n is None else p.seeds
 
+# %% ../nbs/17b_experiments.ipynb #8420c9a7
 def table_rows(
     table:str, # One of `table_titles`
     p:Profile, # One of `profiles`
@@ -157,6 +158,7 @@ def write_result(
     o = {**o, 'sum':_sum(o)}
     write_whole(path, lambda f: f.write(json.dumps(o, separators=(',',':'), allow_nan=False).replace('"curve":', '\n"curve":').replace('"tests":', '\n"tests":').encode()+b'\n'))
 
+# %% ../nbs/17b_experiments.ipynb #38d12a20
 def made_of(
     p:Profile, # One of `profiles`
     o:Spec, # A run
@@ -166,6 +168,7 @@ def made_of(
     "Versions, settings, images and teacher of a run"
     return dict(format=_format, version=versions()['hdkd_fastai'], settings=run_settings(p, o), images_id=images, teacher_id=teacher)
 
+# %% ../nbs/17b_experiments.ipynb #ac717320
 def check_result(
     path:Path, # JSON file
     who:dict # From `made_of`; what is None there is not compared
@@ -208,6 +211,7 @@ def images(self:Experiments,
     if key not in self.opened and torch.cuda.is_available(): shared_images(self.opened, *key, cache=self.cache).opener.seen.to(default_device())
     return subset_images(shared_images(self.opened, *key, cache=self.cache), o.n or self.profile.most, o.seed)
 
+# %% ../nbs/17b_experiments.ipynb #1044a248
 @patch
 def trains_on(self:Experiments,
     o:Spec # A run
@@ -227,6 +231,7 @@ def made_of(self:Experiments,
     teacher = self.result(teacher_of(o)) if o.network=='hdkd' else {}
     return teacher if teacher is None else made_of(self.profile, o, self.trains_on(o)[0], teacher.get('model_id'))
 
+# %% ../nbs/17b_experiments.ipynb #12bcc075
 @patch
 def result(self:Experiments,
     o:Spec # A run
@@ -279,6 +284,7 @@ def test_parts(self:Experiments,
         assert not {*map(str, parts['published'].file)}&{*map(str, df.file[df.split!='test'])}
     return parts
 
+# %% ../nbs/17b_experiments.ipynb #de47452f
 @patch
 def finish(self:Experiments,
     o:Spec, # A run that is trained
@@ -405,6 +411,7 @@ def of_seeds(
     "What all seeds of a run found on a test"
     return {k.seed:v['tests'][test] for k,v in results.items() if k._replace(seed=0)==o._replace(seed=0)}
 
+# %% ../nbs/17b_experiments.ipynb #91d09bc9
 def mean_accuracy(
     found:dict # From `of_seeds`
 )->tuple: # Mean, low, high in percent; nan without results
@@ -413,6 +420,7 @@ def mean_accuracy(
     if len(found)==1: return tuple(100*v for o in found.values() for v in (o['accuracy'],*o['interval']))
     return mean_interval([100*o['accuracy'] for o in found.values()])
 
+# %% ../nbs/17b_experiments.ipynb #8cafec33
 def mean_difference(
     a:dict, # From `of_seeds`
     b:dict # The same of another network
@@ -441,6 +449,25 @@ def low_data_table(
                 'seeds': len({*a}&{*b}), 'planned': p.seeds if n else p.full_seeds}
     return pd.DataFrame({(data, test, 'all' if n is None else n): row(test, n) for test in data_tests[data] for n in (*p.sizes, None)}).T.rename_axis(['data','test','per class'])
 
+# %% ../nbs/17b_experiments.ipynb #cba3222e
+def _claimed(table, o, test):
+    "The paper's accuracy of a row, if it has one"
+    top1 = claimed_top1[{'6':'mbconv', '7':'stride4'}.get(table, '')].get(o.network)
+    return top1[o.data=='brain_tumor_mri'] if top1 and table!='rivals' and test=='published' and o.data!='phantoms' else np.nan
+
+def _network_block(results, p, table, data, test, runs):
+    "Rows of `network_table` for one test"
+    found,ref = {o:of_seeds(results, o, test) for o in runs},first(o for o in runs if o.network=='hdkd')
+    evs = {o:unpack(f[0]['answers']) for o,f in found.items() if 0 in f}
+    ps = compare_evaluations(evs, ref)[['p','p_adjusted']] if ref in evs and len(evs)>1 else pd.DataFrame()
+    def row(o):
+        res = results.get(o, {})
+        return {'params': res.get('parameters', np.nan), 'macs': res.get('macs', np.nan), **_columns('accuracy', mean_accuracy(found[o])), 'claimed': _claimed(table, o, test),
+                **_columns('difference', (np.nan,)*3 if o==ref else mean_difference(found[o], found[ref])), **{k: ps[k].get(o, np.nan) if k in ps else np.nan for k in ('p','p_adjusted')},
+                'seeds': len(found[o]), 'planned': seeds_of(p, o)}
+    return {(data, test, o.variant if o.variant in rivals else network_titles.get(o.network, o.network)): row(o) for o in runs}
+
+# %% ../nbs/17b_experiments.ipynb #c730ec9a
 def network_table(
     results:dict, # From `find_results`
     p:Profile, # Of the results
@@ -448,25 +475,11 @@ def network_table(
     data:str # One of `data_sets`
 )->pd.DataFrame: # A row for each test and network
     "Networks side by side, each compared with HDKD: the difference over seeds, and McNemar's test on the images of seed 0, p adjusted for their number"
-    def block(test, runs):
-        found,ref = {o:of_seeds(results, o, test) for o in runs},first(o for o in runs if o.network=='hdkd')
-        evs = {o:unpack(f[0]['answers']) for o,f in found.items() if 0 in f}
-        ps = compare_evaluations(evs, ref)[['p','p_adjusted']] if ref in evs and len(evs)>1 else pd.DataFrame()
-        def row(o):
-            res = results.get(o, {})
-            return {'params': res.get('parameters', np.nan), 'macs': res.get('macs', np.nan), **_columns('accuracy', mean_accuracy(found[o])), 'claimed': _claimed(table, o, test),
-                    **_columns('difference', (np.nan,)*3 if o==ref else mean_difference(found[o], found[ref])), **{k: ps[k].get(o, np.nan) if k in ps else np.nan for k in ('p','p_adjusted')},
-                    'seeds': len(found[o]), 'planned': seeds_of(p, o)}
-        return {(data, test, o.variant if o.variant in rivals else network_titles.get(o.network, o.network)): row(o) for o in runs}
     rows = table_rows(table, p, data)
     tests = L(rows).map(attrgetter('test')).unique()
-    return pd.DataFrame({k:v for t in tests for k,v in block(t, [o.run for o in rows if o.test==t]).items()}).T.rename_axis(['data','test','network'])
+    return pd.DataFrame({k:v for t in tests for k,v in _network_block(results, p, table, data, t, [o.run for o in rows if o.test==t]).items()}).T.rename_axis(['data','test','network'])
 
-def _claimed(table, o, test):
-    "The paper's accuracy of a row, if it has one"
-    top1 = claimed_top1[{'6':'mbconv', '7':'stride4'}.get(table, '')].get(o.network)
-    return top1[o.data=='brain_tumor_mri'] if top1 and table!='rivals' and test=='published' and o.data!='phantoms' else np.nan
-
+# %% ../nbs/17b_experiments.ipynb #68b8621a
 def summary(
     folder:Path, # Results of a profile, in a folder of its name
     data=('brain_tumor_mri','ham10000') # Some of `data_sets`

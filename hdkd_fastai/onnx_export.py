@@ -25,7 +25,7 @@ def random_pixels(
     shape = n,1 if meta['mode']=='L' else 3,meta['size'],meta['size']
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
-# %% ../nbs/15a_onnx.ipynb #d0291f21
+# %% ../nbs/15a_onnx.ipynb #7035c15b
 def _translations():
     "ONNX for what the exporter at hand does not know; None if that is nothing"
     if ismin_torch('2.13'): return

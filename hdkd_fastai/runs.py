@@ -58,6 +58,7 @@ def load_images(
         good = open_all(df, opener, skip_bad, cache)
     return Images(good, opener, len(df)-len(good))
 
+# %% ../nbs/17_runs.ipynb #a9fa8adc
 def subset_images(
     images:Images, # From `load_images`
     n:int=None, # Training images per class; None: all
@@ -75,6 +76,7 @@ def shared_images(
     if key not in opened: opened[key] = load_images(*key, cache=cache)
     return opened[key]
 
+# %% ../nbs/17_runs.ipynb #70010226
 def images_id(
     df:pd.DataFrame # Table with `file`, `label` and `split`
 )->str: # 16 hexadecimal digits
@@ -95,6 +97,7 @@ def check_teacher(
                              ('image mode', teacher.meta['mode'], opener.mode)):
         if list(L(theirs))!=list(L(ours)): raise ValueError(f"the teacher's {what} is {theirs}, the student's {ours}; use a teacher of the same family and data")
 
+# %% ../nbs/17_runs.ipynb #72b2ad2b
 def make_folder(
     path:Path # Folder for results
 ):
@@ -112,6 +115,7 @@ def into_folder(
     try: yield
     except OSError as e: raise ValueError(f'cannot write into {path} ({e.strerror or e}); make room and call again') from e
 
+# %% ../nbs/17_runs.ipynb #cd93cac0
 @contextmanager
 def own_folder(
     path:Path # Folder for results
@@ -230,31 +234,43 @@ methods = dict(hdkd={}, logits=dict(student_stages=()), hard=dict(student_stages
                attention=dict(feature_loss=attention_transfer_loss), relations=dict(feature_loss=relation_distillation_loss)) # arguments of `HDKDCallback`
 without_answers = 'features','attention','relations' # methods that copy no answers, so that the student has one head
 
-def check_config(
-    config:dict # Arguments of `train_run`, except `out` and `cache`
-)->dict: # The same, each of its declared type, paths in full
-    "ValueError for a value that no run can have"
-    params = inspect.signature(train_run).parameters
-    config = {k: as_declared(k, v, params[k].annotation, params[k].default) for k,v in config.items()}
-    c = NS(**config)
+# %% ../nbs/17_runs.ipynb #df0ecc8b
+def _check_words(c):
+    "ValueError for a name that nothing has"
     if c.network not in own_networks and not is_peer(c.network):
         raise ValueError(f"network is {c.network!r}; expected {', '.join(own_networks)}, one of {', '.join(peers)}, or a name from timm.list_models()")
     for what,value,known in (('model', c.model, model_families), ('recipe', c.recipe, recipes), ('method', c.method, methods),
                              ('tfms', c.tfms, (None,*tfm_lists)), ('balance', c.balance, balances), ('smote_by', c.smote_by, ('pixels','thumbnails'))):
         if value not in known: raise ValueError(f"{what} is {value!r}; expected {', '.join(map(str, known))}")
+
+def _check_numbers(c):
+    "ValueError for a number that no run can have"
     for k in ('epochs','n','bs'):
-        if config[k] is not None and config[k]<1: raise ValueError(f'{k} is {config[k]}; it must be at least 1')
+        if (v := getattr(c, k)) is not None and v<1: raise ValueError(f'{k} is {v}; it must be at least 1')
     for k in ('seed','split_seed'):
-        if config[k]<0: raise ValueError(f'{k} is {config[k]}; it must not be negative')
-    if without_levers(c.leave_out) and not c.fast: raise ValueError(f'leave_out is {c.leave_out!r}, but the fast path is off; add fast, or drop leave_out')
+        if (v := getattr(c, k))<0: raise ValueError(f'{k} is {v}; it must not be negative')
     if c.lr is not None and not 0<c.lr<math.inf: raise ValueError(f'lr is {c.lr}; it must be above 0')
     if c.smoothing is not None and not 0<=c.smoothing<1: raise ValueError(f'smoothing is {c.smoothing}; it must be at least 0 and below 1, such as 0.1')
+
+# %% ../nbs/17_runs.ipynb #fa4aec5f
+def _check_together(c):
+    "ValueError for values that exclude each other"
+    if without_levers(c.leave_out) and not c.fast: raise ValueError(f'leave_out is {c.leave_out!r}, but the fast path is off; add fast, or drop leave_out')
     if c.recipe=='paper' and c.network!='teacher' and c.epochs is not None and c.epochs<6:
         raise ValueError(f"epochs is {c.epochs}; the paper's recipe for students warms up for five, so give it more, or use recipe 'one_cycle'")
     if c.method!='hdkd' and c.network!='hdkd': raise ValueError(f"method is {c.method!r}, but network is {c.network!r}; use network 'hdkd', which is the one that is distilled, or leave the method out")
     if (c.network=='hdkd')!=(c.teacher is not None):
         raise ValueError("network 'hdkd' needs a teacher: train one (network 'teacher') and name its folder (teacher)" if c.network=='hdkd' else
                          f"a teacher was given, but network is {c.network!r}; use network 'hdkd', or leave the teacher out")
+
+# %% ../nbs/17_runs.ipynb #eb2863c1
+def check_config(
+    config:dict # Arguments of `train_run`, except `out` and `cache`
+)->dict: # The same, each of its declared type, paths in full
+    "ValueError for a value that no run can have"
+    params = inspect.signature(train_run).parameters
+    config = {k: as_declared(k, v, params[k].annotation, params[k].default) for k,v in config.items()}
+    for check in (_check_words,_check_numbers,_check_together): check(NS(**config))
     return config
 
 # %% ../nbs/17_runs.ipynb #13d22ec0
@@ -497,6 +513,7 @@ def write_comparison(
     save_figure(plot_comparison(evs, title=f'{first(evs.values()).n} {on} images').figure, out/f'{on}_comparison.png')
     return table
 
+# %% ../nbs/17_runs.ipynb #a6aaad1a
 def write_maps(
     runs:list, # From `load_run`
     on:str, # 'test' or 'valid'

@@ -19,7 +19,8 @@ from hdkd_fastai.data import *
 from hdkd_fastai.files import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.train import *
-import pickle,resource,tempfile
+import io,pickle,resource,tempfile
+from contextlib import redirect_stdout
 from safetensors.torch import load_file,save_file
 from types import SimpleNamespace
 from unittest.mock import patch as replaced
@@ -32,7 +33,19 @@ def lesson_a_checksum():
     others = [{**state, 'n':torch.tensor(8)}, {**state, 'a':torch.ones(3, 2)}, {**state, 'a':torch.ones(2, 3).int()}, {'b':state['a'], 'n':state['n']}]
     assert model_checksum(swapped, meta)==first_sum and first_sum not in {model_checksum(o, meta) for o in others}
     assert model_checksum(state, {**meta, 'classes':['y']})!=first_sum
-    first_sum[:16]
+    {'as saved':first_sum[:16], 'in another order':model_checksum(swapped, meta)[:16], 'one weight differs':model_checksum(others[0], meta)[:16]}
+
+
+def lesson_saving():
+    model = hdkd_teacher_tiny(4, n_in=1)
+    with tempfile.TemporaryDirectory() as d: data = save_checkpoint(Path(d)/'m.safetensors', model, CLASSES, OpenImage(32, 'L')).read_bytes()
+    n = int.from_bytes(data[:8], 'little')
+    header,tensors = json.loads(data[8:8+n]),data[8+n:]
+    about = json.loads(header['__metadata__']['hdkd_fastai'])
+    entry = header['stage1.0.0.weight']
+    w = np.frombuffer(tensors[slice(*entry['data_offsets'])], '<f4').reshape(entry['shape'])
+    assert np.array_equal(w, model.state_dict()['stage1.0.0.weight'].numpy()) and about['sha256']==model_checksum(model.state_dict(), about)
+    entry, {k: about[k] for k in ('kind','classes','size','mode')}, f'{n} of {len(data)} bytes are the header'
 
 
 def lesson_loading():
@@ -66,6 +79,10 @@ def lesson_temperature():
 
 
 def lesson_a_folder():
+    with tempfile.TemporaryDirectory() as d: opener,stats = image_spec(phantom_dls(Path(d)/'phantoms', size=32, n_train=4, n_test=1))
+    assert (opener.size,opener.mode,stats)==(32,'L',([0.],[1.])) # not normalised
+    {'size':opener.size, 'mode':opener.mode, 'mean, deviation':stats}
+
     with tempfile.TemporaryDirectory() as d:
         dls = phantom_dls(Path(d)/'phantoms', size=32, n_train=10, n_test=1)
         learn = Learner(dls, hdkd_tiny(dls.c, n_in=1, img_size=32), metrics=accuracy, cbs=HDKDCallback(hdkd_teacher_tiny(dls.c, n_in=1)))
@@ -97,6 +114,7 @@ def lesson_a_folder():
 
 def lesson_from_bytes_to_answers():
     pixels,stats = torch.randint(0, 256, (3, 1, 32, 32), dtype=torch.uint8),([.449],[.226])
+    names = {}
     for model,n in ((hdkd_tiny(4, n_in=1, img_size=32), 4), (hdkd_student_tiny(4, n_in=1, img_size=32), 2), (hdkd_teacher_tiny(4, n_in=1), 2)):
         model.eval().meta = dict(stats=stats)
         net = FromPixels(model)
@@ -105,7 +123,8 @@ def lesson_from_bytes_to_answers():
         torch.testing.assert_close(outs['probs'], want.softmax(1), rtol=0, atol=1e-5)
         if n==4: torch.testing.assert_close((outs['cls_logits']+outs['dist_logits'])/2, want, rtol=0, atol=1e-5)
         assert len(outs)==n
-    net.names
+        names[f'{type(model).__name__}, {n} outputs'] = net.names
+    names
 
 
 def lesson_what_goes_wrong():
@@ -174,7 +193,7 @@ def lesson_what_goes_wrong():
             rows[str(what)] = {'MB':round(peak()-before), 'seconds':round(time.time()-start, 1), 'refused with':line}
             assert '\n' not in line and peak()-before<100 and time.time()-start<30, rows
     assert sum('its network needs' in o['refused with'] for o in rows.values())==4
-    pd.DataFrame(rows).T[['MB','seconds']], [o['refused with'] for o in rows.values()]
+    pd.DataFrame(rows).T.assign(**{'refused with': lambda o: o['refused with'].str.slice(0, 90)+'…'})
 
 
 def lesson_the_hugging_face_hub():
@@ -191,7 +210,7 @@ def lesson_the_hugging_face_hub():
         m = hdkd_tiny(4, n_in=1, img_size=32)
         m.meta = dict(classes=CLASSES, size=32, mode='L', stats=([.449],[.226]), info={})
         config = json.loads((save_student(m, d/'student')/'config.json').read_text())
-        theirs = HubStudent.from_pretrained(d/'student')
+        with redirect_stdout(io.StringIO()): theirs = HubStudent.from_pretrained(d/'student') # it says where from
         with replaced('huggingface_hub.hub_mixin.HfApi', HubStandIn): theirs.push_to_hub('owner/student', config=config)
         back,files = load_student(d/'pushed', classes=CLASSES),sorted(o.name for o in (d/'pushed').iterdir())
     xb = torch.rand(2, 1, 32, 32)

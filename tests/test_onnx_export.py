@@ -64,6 +64,17 @@ def lesson_half_the_size():
 
 
 def lesson_eight_bits():
+    def by_hand(w):
+        "Weights as int8 and back, with one scale"
+        s = w.abs().max()/127
+        return (w/s).round()*s,s
+    small = torch.tensor([.02, -.013, .007, .031])
+    rows = {'alone':small, 'beside a large one':torch.tensor([*small, 1.5])}
+    back = {k:by_hand(w) for k,w in rows.items()}
+    for k,(q,s) in back.items(): assert (q-rows[k]).abs().max()<=s/2+1e-9
+    torch.testing.assert_close(back['alone'][0], torch.fake_quantize_per_tensor_affine(small, back['alone'][1].item(), 0, -128, 127))
+    pd.DataFrame({'weights':small, **{k:q[:4] for k,(q,_) in back.items()}}).round(4).T
+
     with tempfile.TemporaryDirectory() as d:
         model,pixels = small_student(Path(d)/'phantoms')
         full = export_onnx(model, Path(d)/'s.onnx')
