@@ -7,7 +7,7 @@ __all__ = ['LabelledPixels', 'onnx_formats', 'model_images', 'write_formats', 'f
            'files_per_second', 'measure_formats', 'run_formats', 'formats_table']
 
 # %% ../nbs/17e_formats.ipynb #7b1927a6
-import tempfile
+import tempfile,warnings
 from collections import namedtuple
 from fastai.vision.all import *
 from safetensors.torch import save as safetensors_bytes
@@ -94,6 +94,7 @@ def run_export(
     net = load_student(checkpoint_of(model) if (Path(model)/'config.yaml').is_file() else model)
     images = model_images(model, net.meta, data, n) if 'int8' in formats or data else None
     if images is None and 'int8' in formats: raise ValueError('int8 needs training images to calibrate with; name their folder (data)')
+    if doubt := why_doubt(net.meta): warnings.warn(doubt)
     out = save_student(net, out)
     files = write_formats(net, out, formats, images and images.train)
     for f in (out/'model.safetensors', *files.values()): print(f'{f}: {f.stat().st_size/1e6:.2f} MB')

@@ -52,9 +52,8 @@ def load_images(
     "Find, split and open the images of a run; ValueError says what is wrong"
     with tempfile.TemporaryDirectory() as d:
         path = make_phantoms(Path(d)/'phantoms', size=size, seed=split_seed, **{**demo_phantoms, **(phantoms or {})}) if data is None else Path(data)
-        kind = 'image_folder' if data is None else None # phantoms have the classes of the MRI set, not its numbers
-        df = dataset_table(path, split, seed=split_seed, kind=kind)
-        opener = OpenImage(size, dataset_mode(path, df.file, kind))
+        df = dataset_table(path, split, seed=split_seed)
+        opener = OpenImage(size, dataset_mode(path, df.file))
         good = open_all(df, opener, skip_bad, cache)
     return Images(good, opener, len(df)-len(good))
 
@@ -477,7 +476,7 @@ def load_run(
 )->Run: # With a learner that predicts
     "Network and images of a run; ValueError if it is not finished, or its images are no longer the same"
     path = Path(path)
-    if not path.is_dir(): raise ValueError(f'{path} is not a folder; expected that of a run of train_run (hdkd_train)')
+    if not path.is_dir(): raise ValueError(f"{path} {'is not a folder' if path.exists() else 'does not exist'}; expected the folder of a run of train_run (hdkd_train)")
     model,config = load_checkpoint(checkpoint_of(path)),check_config(read_config(path))
     c,res = NS(**config),read_run(path)
     images = shared_images({} if opened is None else opened, data or c.data, c.split, c.size, c.split_seed, c.skip_bad)

@@ -60,6 +60,7 @@ class OnnxService:
         if path.is_dir(): path /= 'model.onnx'
         options = ort.SessionOptions()
         options.intra_op_num_threads,options.log_severity_level = 1,3
+        if not path.is_file(): raise ValueError(f'{path} does not exist; expected an ONNX file that hdkd_export wrote, or a folder with model.onnx')
         try:
             data = path.read_bytes()
             self.session = ort.InferenceSession(data, options, providers=['CPUExecutionProvider'])
@@ -167,7 +168,9 @@ def run_serve(
     if connections<1: raise ValueError(f'connections is {connections}; it must be at least 1')
     app,uvicorn = serve_app(model, calibrated, max_mb, seconds, workers),extra_library('uvicorn', 'serve')
     try: sock = socket.create_server((host, port), family=socket.AF_INET6 if ':' in host else socket.AF_INET)
-    except OSError as e: raise ValueError(f'cannot listen on {host}, port {port} ({e.strerror}); choose another (host, port)') from e
+    except OSError as e:
+        why = e.strerror.partition(' (while')[0] # Python adds the address once more
+        raise ValueError(f'cannot listen on {host}, port {port} ({why}); choose another (host, port)') from e
     warnings.simplefilter('ignore', Image.DecompressionBombWarning) # it is refused, and that is enough
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)) # uvicorn puts its own in place, and sends the signal here when all is answered
     print(f"{Path(model).name} answers on http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}", flush=True)

@@ -61,6 +61,9 @@ p1,p2,csv = 'HAM10000_images_part_1','HAM10000_images_part_2','HAM10000_metadata
 
 def rows(change): # damages the table
     return lambda p: change(pd.read_csv(p/csv)).to_csv(p/csv, index=False)
+def as_published(path): # phantoms with the file names of the Brain Tumor set, Tr-gl_0001.png for Training/glioma/glioma_0001.png
+    for f in list(walk_files(path)): f.rename(f.with_name(f"{f.parts[-3][:2]}-{f.parts[-2][:2]}_{f.name.split('_')[1]}"))
+    return path
 from hdkd_fastai.datasets import *
 
 
@@ -319,7 +322,7 @@ def lesson_the_same_number_of_every_class():
 def lesson_one_entry_for_every_folder():
     with tempfile.TemporaryDirectory() as d, quiet():
         d = Path(d)
-        brain,ham = make_phantoms(d/'brain', n_train=20, n_test=8),fake_ham(d/'ham', few_lesions)
+        brain,ham = as_published(make_phantoms(d/'brain', n_train=20, n_test=8)),fake_ham(d/'ham', few_lesions)
         kinds = [recognise(o) for o in (brain, str(ham), brain/'Training')]
         assert kinds==['brain_tumor_mri','ham10000','image_folder']
         for kw in (dict(), dict(split='clean', valid_pct=.3, seed=1)):
@@ -343,10 +346,23 @@ def lesson_one_entry_for_every_folder():
     assert kinds[3:]==['brain_tumor_mri','image_folder']
     kinds
 
+    with tempfile.TemporaryDirectory() as d, heard() as caught:
+        path = make_phantoms(Path(d)/'brain', n_train=4, n_test=2)
+        df = dataset_table(path, strict=True)                      # phantoms: not compared, not even strictly
+        kinds,before = [recognise(path)],len(caught)
+        as_published(path)
+        for f in list(walk_files(path)):
+            if f.stem[-1] not in '12': f.unlink()                  # two images of each class are left
+        kinds.append(recognise(path)); dataset_table(path)
+        msg = str(caught[-1].message).replace(str(path), 'brain')
+    assert kinds==['image_folder','brain_tumor_mri'] and not before and len(df)==24
+    assert msg.startswith('brain differs from the published Brain Tumor MRI set: ') and 'Training/glioma has 2 of 1321 (1319 missing)' in msg
+    msg
+
 
 def lesson_grey_or_colour_by_set():
     with tempfile.TemporaryDirectory() as d:
-        path = make_phantoms(Path(d)/'brain', n_train=2, n_test=1)
+        path = as_published(make_phantoms(Path(d)/'brain', n_train=2, n_test=1))
         files = sorted(walk_files(path))
         for f in files: Image.open(f).convert('RGB').save(f)
         modes = {k: dataset_mode(path, files, k) for k in (None,'brain_tumor_mri','ham10000','image_folder')}

@@ -77,6 +77,15 @@ def lesson_temperature():
     assert fit_temperature(right, torch.arange(4))<.06 # never wrong, so it should be as sure as can be
     found
 
+    def header(accuracy, low, high, t, k=4): return dict(classes=list('abcd')[:k], info=dict(metrics=dict(accuracy=accuracy, interval=[low, high], images=40), temperature=t))
+    g = torch.Generator().manual_seed(0)
+    noise = fit_temperature((9*torch.randn(400, 4, generator=g)).softmax(1), torch.randint(4, (400,), generator=g))
+    said = [why_doubt(o) for o in (header(.3, .18, .45, noise), header(.3, .18, .45, 1.), header(.6, .26, .74, noise), header(.6, .45, .74, 1.), header(.6, .45, .74, 1., k=2), dict(classes=['a','b'], info={}))]
+    acc,temp = 'accuracy 30.0% [18.0%, 45.0%] of 40 images, where guessing gives 25.0%','temperature 20.0, the largest there is'
+    assert [(acc in o, temp in o, bool(o)) for o in said]==[(True,True,True),(True,False,True),(False,True,True),(False,False,False),(False,False,True),(False,False,False)], said
+    assert 'where guessing gives 50.0%' in said[4] and '\n' not in said[0]
+    said[0]
+
 
 def lesson_a_folder():
     with tempfile.TemporaryDirectory() as d: opener,stats = image_spec(phantom_dls(Path(d)/'phantoms', size=32, n_train=4, n_test=1))
@@ -86,14 +95,17 @@ def lesson_a_folder():
     with tempfile.TemporaryDirectory() as d:
         dls = phantom_dls(Path(d)/'phantoms', size=32, n_train=10, n_test=1)
         learn = Learner(dls, hdkd_tiny(dls.c, n_in=1, img_size=32), metrics=accuracy, cbs=HDKDCallback(hdkd_teacher_tiny(dls.c, n_in=1)))
-        with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(1, 1e-3)
+        with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(1, 1e-3, pct_start=0)
         out = save_student(learn, Path(d)/'student', data='phantoms')
         model,xb = load_student(out, classes=CLASSES),dls.valid.one_batch()[0]
         again = load_student(save_student(model, Path(d)/'again'))
+        (Path(d)/'run').mkdir(); (Path(d)/'run'/'config.yaml').write_text('')
+        with expect_fail(ValueError, 'run holds a training run'): save_student(model, Path(d)/'run')
         files,card,config = sorted(o.name for o in out.iterdir()),(out/'README.md').read_text(),json.loads((out/'config.json').read_text())
     with torch.no_grad(): assert torch.equal(model(xb), learn.model.eval()(xb)) and torch.equal(again(xb), model(xb)) and again.meta==model.meta
     assert files==['README.md','config.json','model.safetensors']
     assert config['stats']==[[0.],[1.]] and config['size']==32 and config['info']['training']['distilled']['feat_weight']==10 and config['info']['data']=='phantoms'
+    assert config['info']['training']['lr']==1e-3                                   # not where the schedule ended
     print(card)
 
     with tempfile.TemporaryDirectory() as d:
@@ -132,7 +144,9 @@ def lesson_what_goes_wrong():
         d,opener = Path(d),OpenImage(32, 'L')
         good = save_checkpoint(d/'teacher.safetensors', hdkd_teacher_tiny(4, n_in=1), CLASSES, opener)
         with expect_fail(ValueError, 'trained on the classes glioma, meningioma, notumor, pituitary; expected a, b'): load_checkpoint(good, classes=['a','b'])
-        with expect_fail(ValueError, 'nothing is not a file'): load_checkpoint(d/'nothing')
+        for load in (load_checkpoint, load_student):
+            with expect_fail(ValueError, 'nothing does not exist; expected a folder that hdkd_train or hdkd_export wrote, or a checkpoint'): load(d/'nothing')
+        with expect_fail(ValueError, f'{d} is a folder; expected a checkpoint'): load_checkpoint(d)
         (d/'text.pt').write_text('not a checkpoint')
         (d/'half.safetensors').write_bytes(good.read_bytes()[:5000])
         save_file({'w': torch.zeros(2)}, d/'other.safetensors')
@@ -164,7 +178,7 @@ def lesson_what_goes_wrong():
         said.append(refused(load_student, d/'a'))
         (d/'b'/'config.json').write_text('[1]')
         said += [refused(load_student, d/'b'), refused(load_student, d), refused(save_student, nn.Linear(1, 1), d/'c'), refused(save_student, m, w)]
-    assert all(x in y for x,y in zip(('damaged','damaged','damaged','different models','different models','has shape [7, 64], its network needs [4, 64]','config.json cannot be read','is not a file','give its Learner','cannot make the folder'), said)), said
+    assert all(x in y for x,y in zip(('damaged','damaged','damaged','different models','different models','has shape [7, 64], its network needs [4, 64]','config.json cannot be read','holds no model.safetensors; expected a folder that','give its Learner','cannot make the folder'), said)), said
     print('\n'.join(said).replace(str(d), '.'))
 
     class Payload:

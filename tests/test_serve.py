@@ -185,7 +185,7 @@ def lesson_from_an_upload_to_an_answer():
         d = Path(d)
         (d/'text.onnx').write_text('no graph')
         with expect_fail(ValueError, 'text.onnx is no ONNX file'): OnnxService(d/'text.onnx')
-        with expect_fail(ValueError, 'model.onnx is no ONNX file'): OnnxService(d) # a folder without one
+        with expect_fail(ValueError, 'model.onnx does not exist; expected an ONNX file that hdkd_export wrote, or a folder'): OnnxService(d)
         served_student(d).rename(d/'model.onnx')
         net = OnnxService(d)
     net.meta['classes'],net.names
@@ -275,7 +275,7 @@ def lesson_under_load_and_the_end():
             for o in idle: o.close()
             status,again = ask(url, known[0][0])
             assert turned_away.status_code==503 and apart(again, known[0][1])<1e-6
-            with expect_fail(ValueError, 'cannot listen on 127.0.0.1, port'): run_serve(onnx, port=int(url.split(':')[-1]))
+            with expect_fail(ValueError, f"cannot listen on 127.0.0.1, port {url.split(':')[-1]} (Address already in use); choose"): run_serve(onnx, port=int(url.split(':')[-1]))
     turned_away.text
 
     with tempfile.TemporaryDirectory() as d:
