@@ -197,7 +197,7 @@ def unpack_zip(
             _unpack_into(z, tmp)
             inside = tmp.ls()
             (inside[0] if len(inside)==1 and inside[0].is_dir() else tmp).rename(folder)
-    except (zipfile.BadZipFile,zlib.error,EOFError,NotImplementedError,RuntimeError,LookupError) as e:
+    except (zipfile.BadZipFile,zlib.error,EOFError,NotImplementedError,RuntimeError,LookupError,UnicodeDecodeError) as e:
         raise ValueError(f'{archive} cannot be unpacked ({e}); delete it and download it again') from e
     finally: shutil.rmtree(tmp, ignore_errors=True)
     return folder

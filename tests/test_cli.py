@@ -56,7 +56,7 @@ def lesson_hdkd_train():
         judged = forked('hdkd_evaluate', d/'teacher', d/'hdkd', '--out', d/'both')
         written = sorted(o.name for o in (d/'both').iterdir())
     assert all(o.returncode==0 for o in (*res, judged)), (res, judged)
-    assert all(len(o.stderr.splitlines())==1 and 'differs from the published Brain Tumor MRI set' in o.stderr for o in (*res, judged)), res # the class names are the same
+    assert not any(o.stderr for o in (*res, judged)), res # phantoms have the class names of the Brain Tumor MRI set, and are not compared with it
     assert nets[0]==nets[1]!=nets[2]
     assert written==['test_activation_maps.png','test_comparison.json','test_comparison.png'] and 'Compared with teacher' in judged.stdout
     print((res[1].stdout+judged.stdout).replace(str(d), '.'))
@@ -109,6 +109,8 @@ def lesson_hdkd_audit():
 def lesson_hdkd_bench():
     with tempfile.TemporaryDirectory() as d:
         path = make_phantoms(Path(d)/'phantoms', n_train=6, n_test=2)
+        im = path/'Training'/'glioma'/'glioma_0001.png'
+        im.rename(im.with_name('Tr-gl_0001.png')) # a name by which the Kaggle set is recognised
         small = ['--size', '32', '--bs', '2', '--rounds', '1', '--threads', '1', '--out', Path(d)/'out']
         res = [forked('hdkd_bench', *o) for o in (['speed', *small, '--model', 'tiny', '--no-peers', '--no-floor', '--device', 'cpu', '--routes', 'callback'], ['accuracy'], ['speed', '--routes', 'nonsense'], ['loader', '--no-peers'],
                                                  ['loader', '--data', path, '--data', path], ['tables', '--profile', 'huge'], ['tables', '--data', path, '--data', path, '--tables', '3'])]
