@@ -97,11 +97,16 @@ def link_names(app, doctree):
         n.replace_self(new)
         new += n
 
+def themed(svg):
+    "In a page the dark colours of a drawing follow the reader's switch, and the system where the switch stands at auto; paper stays light"
+    return re.sub(r'@media \(prefers-color-scheme: dark\) ?\{((?:[^{}]*\{[^{}]*\})+)[^{}]*\}',
+                  r'@media (prefers-color-scheme: dark){body:not([data-theme="light"]){\1}} @media not print{body[data-theme="dark"]{\1}}', svg)
+
 def inline_svg(app, doctree):
     "Vector graphics become part of the page, so that they follow its theme; other figures are named to screen readers by number and section"
     unnamed = 0
     for n in list(doctree.findall(nodes.image)):
-        if n['uri'].endswith('.svg'): n.replace_self(nodes.raw('', (nbs/n['uri']).read_text(encoding='utf-8'), format='html'))
+        if n['uri'].endswith('.svg'): n.replace_self(nodes.raw('', themed((nbs/n['uri']).read_text(encoding='utf-8')), format='html'))
         elif 'alt' not in n:
             up,unnamed = n.parent,unnamed+1
             while up and not isinstance(up, nodes.section): up = up.parent

@@ -96,6 +96,19 @@ def test_dark_and_narrow(browser, url):
         if p in whole: wrong += accessibility(page)
     assert not wrong, '\n'.join(wrong)
 
+@pytest.mark.parametrize('page,part,light,dark', [('index.html', 'svg.hdkd text.row', 'rgb(27, 31, 36)', 'rgb(230, 237, 243)'),
+                                                 ('06_losses.html', 'svg.hdkd rect.plain', 'rgb(255, 255, 255)', 'rgb(29, 31, 35)')])
+def test_drawings_follow_the_switch(browser, url, page, part, light, dark):
+    "At first a drawing has the system's theme; one press of Furo's switch asks for the other, and a drawing turns with the page"
+    for system,before,after in (('light',light,dark), ('dark',dark,light)):
+        p,wrong = watched(browser, url, viewport=dict(width=1300, height=900), color_scheme=system)
+        p.goto(url+page)
+        colour = lambda: p.locator(part).first.evaluate('o => getComputedStyle(o).fill')
+        assert colour()==before, f'system {system}, no choice made'
+        p.locator('.theme-toggle:visible').first.click()
+        assert colour()==after, f'system {system}, the other chosen'
+        assert not wrong, '\n'.join(wrong)
+
 def test_math(browser, url):
     page,wrong = watched(browser, url)
     for p in read:
