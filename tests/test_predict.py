@@ -65,7 +65,7 @@ def lesson_rows():
         with expect_fail(ValueError, 'bad.png: cannot identify'): predict_images(m, path)
         with expect_fail(ValueError, 'has no temperature'): predict_files(m, path, calibrated=True)
         with expect_fail(ValueError, 'bs is 0'): predict_files(m, path, bs=0)
-        with expect_fail(ValueError, 'nothing is not a file'): predict_files(d/'nothing', path)
+        with expect_fail(ValueError, 'nothing does not exist; expected a folder that hdkd_train or hdkd_export wrote'): predict_files(d/'nothing', path)
         with expect_fail(ValueError, 'has a line break'): list(predict_files(m, d/'odd')) # named alone it is one file, and its row one line
         errors,alone = [o['error'].replace(str(d), '.') for o in rows if 'error' in o],next(predict_files(m, odd))
     assert len(rows)==6 and len(errors)==2 and 'bad.png' in errors[0] and 'missing.png' in errors[1] and all('\n' not in o for o in errors)
@@ -110,7 +110,7 @@ def lesson_more_than_one_machine_gets_through():
         with expect_fail(ValueError, 'workers is 0'): predict_files_ray(m, d, workers=0)
         with expect_fail(ValueError, 'bs is 0'): predict_files_ray(m, d, bs=0)
         with expect_fail(ValueError, 'has no temperature'): predict_files_ray(m, d, calibrated=True)
-        with expect_fail(ValueError, 'nothing is not a file'): predict_files_ray(Path(d)/'nothing', d)
+        with expect_fail(ValueError, 'nothing does not exist; expected a folder that hdkd_train or hdkd_export wrote'): predict_files_ray(Path(d)/'nothing', d)
         assert list(predict_files_ray(m, d))==[]
         with replaced.dict(sys.modules, {'ray':None}):
             try: predict_files_ray(m, d)

@@ -123,7 +123,7 @@ def lesson_a_run_repeats_itself():
         train_run(network='teacher', seed=7, out=d/'teacher', **kw)
         with expect_fail(ValueError, 'is not the one of the first run'): repeat_run(d/'a', out=d/'e')
         shutil.move(d/'teacher', d/'away')
-        with expect_fail(ValueError, 'teacher is not a file'): repeat_run(d/'a', out=d/'e')
+        with expect_fail(ValueError, 'teacher does not exist; expected a folder that hdkd_train or hdkd_export wrote'): repeat_run(d/'a', out=d/'e')
         shutil.move(d/'away', d/'teacher')
         shutil.move(data, d/'moved')
         with expect_fail(ValueError, 'phantoms is not a folder'): evaluate_runs(d/'a')
