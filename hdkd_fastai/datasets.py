@@ -294,7 +294,7 @@ def recognise(
     if (path/'HAM10000_metadata.csv').is_file() or any(map(_ham_folder, names)): return 'ham10000'
     classes = [{o.name.lower() for o in _subfolders(names[k.lower()])} for k in BRAIN_COUNTS if k.lower() in names]
     if len(classes)!=2 or classes[0]|classes[1]!={*BRAIN_COUNTS['Training']}: return 'image_folder'
-    return 'brain_tumor_mri' if any(o.name.startswith(('Tr-','Te-')) for o in walk_files(path)) else 'image_folder'
+    return 'brain_tumor_mri' if any(o.name.startswith(('Tr-','Te-')) and _is_image(o) for k in BRAIN_COUNTS for o in walk_files(names[k.lower()])) else 'image_folder'
 
 # %% ../nbs/08b_datasets.ipynb #be538701
 def dataset_table(

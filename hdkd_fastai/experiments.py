@@ -41,7 +41,7 @@ def find_data(
     if not folders: return dict(phantoms=None)
     found = {}
     for o in (Path(o).expanduser() for o in folders):
-        if (kind := recognise(o)) not in data_sets: raise ValueError(f"{o} is not a data set of the paper's tables; there are {', '.join(data_sets)} (phantoms are made when no data is named)")
+        if (kind := recognise(o)) not in data_sets: raise ValueError(f"{o} is not a data set of the paper's tables; there are {', '.join(data_sets)} (Brain Tumor MRI is told by its folders and file names, Tr-... and Te-...; phantoms are made when no data is named)")
         if kind in found: raise ValueError(f'{found[kind]} and {o} are both {kind}; name one of them')
         found[kind] = o
     return found

@@ -89,13 +89,14 @@ def run_export(
     data:Path=None, # Folder of images, for int8 and to measure the formats; None: the run's
     n:int=200 # Training images that int8 is calibrated with
 )->pd.DataFrame: # From `format_accuracy`, or None without images
-    "Write the folder that `save_student` describes and ONNX files into it; with images, tell the accuracy of each; ValueError says what is missing"
+    "Write the folder that `save_student` describes and ONNX files into it, in place of those of an earlier model; with images, tell the accuracy of each; ValueError says what is missing"
     formats = [] if formats=='none' else formats.split(',')
     net = load_student(checkpoint_of(model) if (Path(model)/'config.yaml').is_file() else model)
     images = model_images(model, net.meta, data, n) if 'int8' in formats or data else None
     if images is None and 'int8' in formats: raise ValueError('int8 needs training images to calibrate with; name their folder (data)')
     if doubt := why_doubt(net.meta): warnings.warn(doubt)
     out = save_student(net, out)
+    for o in out.glob('model*.onnx'): o.unlink() # of an earlier model
     files = write_formats(net, out, formats, images and images.train)
     for f in (out/'model.safetensors', *files.values()): print(f'{f}: {f.stat().st_size/1e6:.2f} MB')
     if images is None: return None

@@ -62,7 +62,7 @@ class OnnxStudent:
         threads:int=None # Threads; None: as many as PyTorch has
     ):
         ort,self.data = extra_library('onnxruntime', 'onnx'),path if isinstance(path, bytes) else str(path)
-        if not (isinstance(path, bytes) or Path(path).is_file()): raise ValueError(f'{path} does not exist; expected an ONNX file that hdkd_export or export_onnx wrote')
+        if not (isinstance(path, bytes) or Path(path).is_file()): raise ValueError(f"{path} {'is a folder' if Path(path).is_dir() else 'does not exist'}; expected an ONNX file that hdkd_export or export_onnx wrote")
         options = ort.SessionOptions()
         options.intra_op_num_threads,options.log_severity_level = threads or torch.get_num_threads(),3
         try:

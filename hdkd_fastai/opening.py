@@ -39,7 +39,7 @@ class OpenImage(Transform):
         "Open `f`; ValueError names it if that fails"
         try: return self.encodes(f)
         except FileNotFoundError as e: raise ValueError(f'{f}: there is no such file or folder') from e
-        except PermissionError as e: raise ValueError(f'{f}: the file must not be read; change its permissions') from e
+        except PermissionError as e: raise ValueError(f'{f}: the file may not be read; change the permissions of it or its folder') from e
         except Exception as e: raise ValueError(f'{f}: {str(e) or type(e).__name__}'.splitlines()[0]) from e
     @property
     def stats(self): return imagenet_stats if self.mode=='RGB' else ([.449],[.226]) # ImageNet's mean and deviation; grey: averaged over colours

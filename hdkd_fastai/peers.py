@@ -16,7 +16,7 @@ def peer_library(
 ): # The module
     "Import a library that only the peers need; ValueError says how to install it"
     try: return import_module(name)
-    except ImportError as e: raise ValueError(f"this network comes from {name}, which is not installed: pip install -e '.[peers]'") from e
+    except ImportError as e: raise ValueError(f"this network comes from {name}, which is not installed: pip install -e '.[peers]'; this package's own are called teacher, student and hdkd") from e
 
 def timm_network(
     arch:str, # Name in timm

@@ -80,9 +80,9 @@ def lesson_temperature():
     def header(accuracy, low, high, t, k=4): return dict(classes=list('abcd')[:k], info=dict(metrics=dict(accuracy=accuracy, interval=[low, high], images=40), temperature=t))
     g = torch.Generator().manual_seed(0)
     noise = fit_temperature((9*torch.randn(400, 4, generator=g)).softmax(1), torch.randint(4, (400,), generator=g))
-    said = [why_doubt(o) for o in (header(.3, .18, .45, noise), header(.3, .18, .45, 1.), header(.6, .26, .74, noise), header(.6, .45, .74, 1.), header(.6, .45, .74, 1., k=2), dict(classes=['a','b'], info={}))]
+    said = [why_doubt(o) for o in (header(.3, .18, .45, noise), header(.3, .18, .45, 1.), header(.6, .26, .74, noise), header(.6, .45, .74, 1.), header(.6, .45, .74, 1., k=2), dict(classes=['a','b'], info={}), header(.3, None, .45, 'high'), dict(classes=['a','b'], info=dict(metrics=[], temperature=None)))]
     acc,temp = 'accuracy 30.0% [18.0%, 45.0%] of 40 images, where guessing gives 25.0%','temperature 20.0, the largest there is'
-    assert [(acc in o, temp in o, bool(o)) for o in said]==[(True,True,True),(True,False,True),(False,True,True),(False,False,False),(False,False,True),(False,False,False)], said
+    assert [(acc in o, temp in o, bool(o)) for o in said]==[(True,True,True),(True,False,True),(False,True,True),(False,False,False),(False,False,True)]+3*[(False,False,False)], said
     assert 'where guessing gives 50.0%' in said[4] and '\n' not in said[0]
     said[0]
 

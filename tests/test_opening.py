@@ -56,7 +56,7 @@ def lesson_which_files_are_refused():
             except ValueError as e: lines[f.name] = str(e).replace(str(d), '.')
         with heard() as caught, expect_fail(ValueError, '(12 more like it)'): open_all(df, OpenImage(32, 'L'))
         left = open_all(df, OpenImage(32, 'L'), skip_bad=True)
-        with replaced('PIL.Image.open', side_effect=PermissionError(13, 'Permission denied')), expect_fail(ValueError, 'good.png: the file must not be read; change its permissions'):
+        with replaced('PIL.Image.open', side_effect=PermissionError(13, 'Permission denied')), expect_fail(ValueError, 'good.png: the file may not be read; change the permissions of it or its folder'):
             open_all(df[-1:], OpenImage(32, 'L'))
     assert all(v in lines.get(k, '') and lines[k].startswith(f'./{k}: ') for k,v in cases.items()), lines
     assert [o.name for o in left.file]==['good.png'] and not caught
