@@ -96,8 +96,8 @@ def run_export(
     if images is None and 'int8' in formats: raise ValueError('int8 needs training images to calibrate with; name their folder (data)')
     if doubt := why_doubt(net.meta): warnings.warn(doubt)
     out = save_student(net, out)
-    for o in out.glob('model*.onnx'): o.unlink() # of an earlier model
     files = write_formats(net, out, formats, images and images.train)
+    for o in {*out.glob('model*.onnx')}-{*files.values()}: o.unlink() # of an earlier model
     for f in (out/'model.safetensors', *files.values()): print(f'{f}: {f.stat().st_size/1e6:.2f} MB')
     if images is None: return None
     table = format_accuracy({'PyTorch':FromPixels(net), **{k:OnnxStudent(f) for k,f in files.items()}}, images.test, images.targs)
