@@ -16,7 +16,7 @@ from fastcore.basics import groupby
 from fastcore.foundation import L
 from importlib import import_module
 from pathlib import Path
-from PIL import Image,ImageOps
+from PIL import Image,ImageOps,UnidentifiedImageError
 
 # %% ../nbs/08_files.ipynb #0c14ea58
 if not mimetypes.inited: mimetypes.init() # with the endings that the system knows besides Python's
@@ -90,9 +90,10 @@ def class_files(
     df = pd.DataFrame([(f, f.relative_to(folder).parts[0]) for f in images], columns=['file','label'])
     classes = df.label.unique()
     if len(classes)==0:
-        other = Counter(o.suffix.lower() for o in files if o.suffix and not _is_image(o)).most_common(1)
+        kinds = Counter(o.suffix.lower() for o in files if o.suffix and not _is_image(o))
         raise ValueError(f'{folder} holds no images in class folders; expected {folder}/CLASS/IMAGE' +
-            (f', as PNG or JPEG (found are {other[0][1]} {other[0][0]} files: convert them first, DICOM with a window of your choice)' if other else ''))
+            (f", as PNG or JPEG; found are {', '.join(f'{n} {k}' for k,n in kinds.most_common(3))} files" if kinds else '') +
+            ('; convert DICOM first, with a window of your choice' if '.dcm' in kinds else ''))
     if empty := [o.name for o in _subfolders(folder) if o.name not in classes]:
         raise ValueError(f'{folder} has class folders without images: {_some(empty)}; fill them, or move them away')
     if len(classes)==1: raise ValueError(f'{folder} holds one class, {classes[0]!r}; expected at least two class folders')
@@ -201,8 +202,9 @@ def _too_large(what): return ValueError(f'{what} are more than the {Image.MAX_IM
 def checked_image(
     file:Path # An image file
 ): # A PIL image, upright
-    "Open an image file; ValueError if it is absurdly large, holds several pictures or printing inks; PIL's errors if it is damaged"
+    "Open an image file; ValueError if it is no image, absurdly large, holds several pictures or printing inks; PIL's errors if it is damaged"
     try: im = Image.open(file)
+    except UnidentifiedImageError as e: raise ValueError('not an image, or damaged; expected PNG, JPEG or another kind that Pillow opens') from e
     except Image.DecompressionBombError as e: raise _too_large(re.search(r'\d+ pixels', str(e))[0]) from e
     with im:
         n = getattr(im, 'n_frames', 1)

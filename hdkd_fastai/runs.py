@@ -7,8 +7,8 @@ __all__ = ['demo_phantoms', 'Images', 'own_networks', 'balances', 'methods', 'wi
            'subset_images', 'shared_images', 'images_id', 'check_teacher', 'make_folder', 'into_folder', 'own_folder',
            'file_id', 'checkpoint_of', 'ProgressLine', 'write_json', 'read_json', 'read_run', 'run_defaults',
            'read_config', 'as_declared', 'check_config', 'balance_rows', 'run_loss', 'distilling_learner',
-           'run_learner', 'save_figure', 'versions', 'describe', 'find_run', 'write_run', 'train_run', 'repeat_run',
-           'load_run', 'evaluate_one', 'write_comparison', 'write_maps', 'report_text', 'comparison_text',
+           'run_learner', 'save_figure', 'versions', 'describe', 'find_run', 'fast_choice', 'write_run', 'train_run',
+           'repeat_run', 'load_run', 'evaluate_one', 'write_comparison', 'write_maps', 'report_text', 'comparison_text',
            'evaluate_runs', 'collect_runs']
 
 # %% ../nbs/17_runs.ipynb #8c360c50
@@ -135,11 +135,10 @@ def file_id(
 def checkpoint_of(
     path:Path # Folder of a run, or a checkpoint
 )->Path: # The checkpoint
-    "`model.safetensors` of a run's folder; ValueError if the run is not finished, which `run.json` tells, or the file is no longer the one it wrote"
+    "`model.safetensors` of a run's folder; ValueError if the run is not finished, or the file is no longer the one it wrote"
     path = Path(path)
     if not path.is_dir(): return path
-    if not (path/'run.json').is_file():
-        raise ValueError(f"{path} holds no finished run (run.json is missing){'; finish it first with the same command' if (path/'config.yaml').exists() else ''}")
+    check_finished(path)
     f,known = path/'model.safetensors',read_run(path).get('model_id') # older runs have none
     if known and f.is_file() and file_id(f)!=known: raise ValueError(f'{f} is damaged: its checksum is not the one in run.json; put the right file back, or train again')
     return f
@@ -372,6 +371,12 @@ def find_run(
     return read_run(out)
 
 # %% ../nbs/17_runs.ipynb #1cf3e02b
+def fast_choice(
+    learn:Learner # After its fit
+)->dict: # Lever to setting; None if there is no fast path
+    "What the fast path chose"
+    return first(o.chosen for o in learn.cbs if isinstance(o, FastCallback))
+
 def write_run(
     out:Path, # Folder of the run
     learn:Learner, # After its fit
@@ -382,13 +387,13 @@ def write_run(
     "Write network, history, curves and, last of all, run.json"
     m = unwrap_model(learn.model)
     training = {k: Path(v).name if k in ('data','teacher') and v else v for k,v in res['config'].items()} # where things lay is nobody else's business
-    save_checkpoint(out/'model.safetensors', m, list(learn.dls.vocab), images.opener, metrics=dict(accuracy=ev.accuracy, interval=[ev.low, ev.high], images=ev.n),
+    save_checkpoint(out/'model.safetensors', m, list(learn.dls.vocab), images.opener, metrics=header_metrics(ev),
                     temperature=fit_temperature(ev.probs, ev.targs), training=training, versions=trained_with())
     history = learning_curve(learn)
     history.to_csv(out/'history.csv', index=False)
     save_figure(plot_curves({res['config']['network']:history}, loss='valid_loss', title='Loss and accuracy on the validation images'), out/'curves.png')
     shape = (1 if images.opener.mode=='L' else 3, images.opener.size, images.opener.size)
-    fast = first(o.chosen for o in learn.cbs if isinstance(o, FastCallback))
+    fast = fast_choice(learn)
     res = {**res, 'model_id': file_id(out/'model.safetensors'), 'fast': fast and {k:str(v) for k,v in fast.items()}, 'images': pd.crosstab(images.table.split, images.table.label).to_dict('index'), 'left_out': images.left_out,
            'parameters': count_params(m), 'macs': count_macs(m, shape), 'valid': ev.to_dict(), 'versions': versions()}
     write_json(out/'run.json', res)
@@ -445,7 +450,8 @@ def train_run(
         resume = Resume(out/'last.ckpt', c.seed, **ids)
         with learn.no_bar(), learn.no_logging(): learn.fit_recipe(c.recipe, c.epochs, c.lr, cbs=[ProgressLine(network), StopOnNaN(), resume])
         ev = evaluate(learn)
-        print(f'validation: {ev}; {out}{os.sep} holds network, history and configuration')
+        exact = ' in float32' if (fast_choice(learn) or {}).get('dtype')==torch.bfloat16 else '' # the progress line's figures were in bfloat16
+        print(f'validation{exact}: {ev}; {out}{os.sep} holds network, history and configuration')
         return write_run(out, learn, images, ev, dict(config=config, **ids, seconds=round(time.time()-start+resume.earlier)))
 
 # %% ../nbs/17_runs.ipynb #88757870

@@ -57,7 +57,9 @@ class OnnxService:
         calibrated:bool=False # Divide logits by the temperature stored with the model?
     ):
         ort,path = extra_library('onnxruntime', 'serve'),Path(model)
-        if path.is_dir(): path /= 'model.onnx'
+        if path.is_dir():
+            if (path/'config.yaml').is_file(): raise ValueError(f'{path} is the folder of a run; expected one that hdkd_export wrote, as this does: hdkd_export {path} --out hdkd_student')
+            path /= 'model.onnx'
         options = ort.SessionOptions()
         options.intra_op_num_threads,options.log_severity_level = 1,3
         if not path.is_file(): raise ValueError(f'{path} does not exist; expected an ONNX file that hdkd_export wrote, or a folder with model.onnx')

@@ -81,7 +81,7 @@ def lesson_hdkd_predict():
         table,rows = (d/'rows.csv').read_text().splitlines(),[json.loads(o) for o in res[3].stdout.splitlines()]
     assert [o.returncode for o in res]==[0,0,0,1,2,2], res
     assert len(table)==13 and table[0].startswith('file,label,p_glioma,') and [o.split(',')[0] for o in table[1:]]==[o['file'] for o in rows]
-    assert abs(sum(rows[0]['probs'].values())-1)<1e-5 and 'bad.png: cannot identify' in res[3].stderr and '1 not read' in res[3].stderr
+    assert abs(sum(rows[0]['probs'].values())-1)<1e-5 and 'bad.png: not an image, or damaged' in res[3].stderr and '1 not read' in res[3].stderr
     assert all(len(o.stderr.splitlines())==1 and not o.stdout for o in res[4:]) and "workers are for engine='ray'" in res[5].stderr
     print(res[1].stdout.replace(str(d), '.'), *(o.stderr.replace(str(d), '.') for o in res[2:]), sep='\n')
 

@@ -6,7 +6,7 @@ from functools import wraps
 from importlib.metadata import version
 from scipy.optimize import minimize_scalar
 from hdkd_fastai.distill import *
-from hdkd_fastai.evaluate import evaluate
+from hdkd_fastai.evaluate import Evaluation,evaluate
 from hdkd_fastai.opening import *
 from hdkd_fastai.peers import *
 from hdkd_fastai.resume import write_whole
@@ -86,12 +86,23 @@ def lesson_temperature():
     assert 'where guessing gives 50.0%' in said[4] and '\n' not in said[0]
     said[0]
 
+    def found_on(answers, targs, classes=3): # what is said of a network with these answers
+        ev = Evaluation(F.one_hot(answers, classes).float(), targs, list('abc')[:classes])
+        return why_doubt(dict(classes=ev.classes, info=dict(metrics=json.loads(json.dumps(header_metrics(ev))))))
+    targs = torch.tensor([0]*200+[1]*50+[2]*50)
+    always,shuffled = torch.zeros(300, dtype=int),targs[torch.randperm(300, generator=torch.Generator().manual_seed(1))]
+    balanced = torch.where(torch.arange(300)%5<3, targs, (targs+1+torch.arange(300)%2)%3) # three of five right in every class
+    said = [found_on(o, targs) for o in (always, shuffled, balanced)]
+    assert 'accuracy 66.7% [61.2%, 71.8%] of 300 images, where guessing gives 66.7%' in said[0] and 'where guessing gives 50.0%' in said[1] and not said[2], said
+    said
+
 
 def lesson_a_folder():
     with tempfile.TemporaryDirectory() as d: opener,stats = image_spec(phantom_dls(Path(d)/'phantoms', size=32, n_train=4, n_test=1))
     assert (opener.size,opener.mode,stats)==(32,'L',([0.],[1.])) # not normalised
     {'size':opener.size, 'mode':opener.mode, 'mean, deviation':stats}
 
+    set_seed(1)
     with tempfile.TemporaryDirectory() as d:
         dls = phantom_dls(Path(d)/'phantoms', size=32, n_train=10, n_test=1)
         learn = Learner(dls, hdkd_tiny(dls.c, n_in=1, img_size=32), metrics=accuracy, cbs=HDKDCallback(hdkd_teacher_tiny(dls.c, n_in=1)))
@@ -104,7 +115,7 @@ def lesson_a_folder():
         files,card,config = sorted(o.name for o in out.iterdir()),(out/'README.md').read_text(),json.loads((out/'config.json').read_text())
     with torch.no_grad(): assert torch.equal(model(xb), learn.model.eval()(xb)) and torch.equal(again(xb), model(xb)) and again.meta==model.meta
     assert files==['README.md','config.json','model.safetensors']
-    assert config['stats']==[[0.],[1.]] and config['size']==32 and config['info']['training']['distilled']['feat_weight']==10 and config['info']['data']=='phantoms'
+    assert config['info']['metrics']['chance']==.25 and config['stats']==[[0.],[1.]] and config['size']==32 and config['info']['training']['distilled']['feat_weight']==10 and config['info']['data']=='phantoms'
     assert config['info']['training']['lr']==1e-3                                   # not where the schedule ended
     print(card)
 
@@ -177,8 +188,9 @@ def lesson_what_goes_wrong():
         save_file({**load_file(d/'b'/'model.safetensors'), 'head_cls.weight': torch.zeros(7, 64)}, w) # no header: config.json describes it
         said.append(refused(load_student, d/'a'))
         (d/'b'/'config.json').write_text('[1]')
-        said += [refused(load_student, d/'b'), refused(load_student, d), refused(save_student, nn.Linear(1, 1), d/'c'), refused(save_student, m, w)]
-    assert all(x in y for x,y in zip(('damaged','damaged','damaged','different models','different models','has shape [7, 64], its network needs [4, 64]','config.json cannot be read','holds no model.safetensors; expected a folder that','give its Learner','cannot make the folder'), said)), said
+        (d/'run').mkdir(); (d/'run'/'config.yaml').write_text('')
+        said += [refused(load_student, d/'b'), refused(load_student, d), refused(load_student, d/'run'), refused(save_student, nn.Linear(1, 1), d/'c'), refused(save_student, m, w)]
+    assert all(x in y for x,y in zip(('damaged','damaged','damaged','different models','different models','has shape [7, 64], its network needs [4, 64]','config.json cannot be read','holds no model.safetensors; expected a folder that','run holds no finished run (run.json is missing); finish it first with the same command','give its Learner','cannot make the folder'), said)), said
     print('\n'.join(said).replace(str(d), '.'))
 
     class Payload:

@@ -8,7 +8,7 @@ from fastcore.basics import groupby
 from fastcore.foundation import L
 from importlib import import_module
 from pathlib import Path
-from PIL import Image,ImageOps
+from PIL import Image,ImageOps,UnidentifiedImageError
 from fastai.vision.all import get_image_files,image_extensions
 from fastcore.test import expect_fail
 from hypothesis import given,settings,strategies as st
@@ -165,8 +165,11 @@ def lesson_what_goes_wrong():
         with expect_fail(ValueError, 'holds no images in class folders'): image_table(d)
         (d/'a').mkdir(exist_ok=True)
         (d/'a'/'slice.dcm').write_text('')
-        with expect_fail(ValueError, 'found are 1 .dcm files: convert them first'): image_table(d)
+        with expect_fail(ValueError, 'found are 1 .dcm files; convert DICOM first, with a window'): image_table(d)
         (d/'a'/'slice.dcm').unlink()
+        for o in ('run.json','a/test.json','a/test.csv'): (d/o).write_text('')
+        with expect_fail(ValueError, regex=r'/CLASS/IMAGE, as PNG or JPEG; found are 2 \.json, 1 \.csv files$'): image_table(d)
+        for o in ('run.json','a/test.json','a/test.csv'): (d/o).unlink()
         path = make_phantoms(d/'phantoms', n_train=3, n_test=2)
         shutil.copytree(path/'Training'/'glioma', d/'one'/'glioma')
         with expect_fail(ValueError, "holds one class, 'glioma'"): image_table(d/'one')

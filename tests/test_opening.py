@@ -37,7 +37,7 @@ def lesson_which_files_are_refused():
         return b'\x89PNG\r\n\x1a\n'+chunk(b'IHDR', struct.pack('>IIBBBBB', w, h, 8, 0, 0, 0, 0))+chunk(b'IDAT', b'')
 
     im,im2 = (Image.fromarray(phantom('glioma', 64, seed=i)) for i in (0,1))
-    cases = {'cut.jpg':'image file is truncated', 'exif.png':'damaged EXIF data', 'empty.png':'cannot identify image file', 'text.png':'cannot identify image file', 'gone.png':'there is no such file or folder',
+    cases = {'cut.jpg':'image file is truncated', 'exif.png':'damaged EXIF data', 'empty.png':'not an image, or damaged; expected PNG', 'text.png':'not an image, or damaged; expected PNG', 'gone.png':'there is no such file or folder',
              '16bit.png':'mode I;16 has more than 8 bits', 'inks.jpg':'mode CMYK holds printing inks', 'clip.gif':'GIF file with 2 pictures',
              'stack.tif':'TIFF file with 2 pictures', 'clip.png':'PNG file with 2 pictures', 'clip.webp':'WEBP file with 2 pictures',
              'large.png':'10000x10000 pixels are more than the 89478485', 'bomb.png':'400000000 pixels are more than the 89478485'}

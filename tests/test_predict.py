@@ -62,7 +62,7 @@ def lesson_rows():
         (odd := d/'odd'/'two\nlines.png').parent.mkdir()
         odd.write_bytes(good[0].read_bytes())
         rows = list(predict_files(m, [path, d/'missing.png'], bs=2))
-        with expect_fail(ValueError, 'bad.png: cannot identify'): predict_images(m, path)
+        with expect_fail(ValueError, 'bad.png: not an image, or damaged'): predict_images(m, path)
         with expect_fail(ValueError, 'has no temperature'): predict_files(m, path, calibrated=True)
         with expect_fail(ValueError, 'bs is 0'): predict_files(m, path, bs=0)
         with expect_fail(ValueError, 'nothing does not exist; expected a folder that hdkd_train or hdkd_export wrote'): predict_files(d/'nothing', path)
@@ -99,7 +99,7 @@ def lesson_the_command():
     assert bad==1 and rows==want and list(lines.file)==[o['file'] for o in want] and list(lines.label)==[o['label'] for o in want]
     assert list(lines.columns)==['file','label']+[f'{a}_{b}' for a in ('p','cls','dist') for b in CLASSES]
     np.testing.assert_allclose(lines.p_glioma, [o['probs']['glioma'] for o in want], atol=1e-6)
-    assert '21 of 21 images' in err.getvalue() and '1 not read' in err.getvalue() and 'bad.png: cannot identify' in err.getvalue()
+    assert '21 of 21 images' in err.getvalue() and '1 not read' in err.getvalue() and 'bad.png: not an image, or damaged' in err.getvalue()
     lines.assign(file=lines.file.map(lambda o: Path(o).name)).iloc[:3,:6]
 
 

@@ -186,6 +186,8 @@ def lesson_from_an_upload_to_an_answer():
         (d/'text.onnx').write_text('no graph')
         with expect_fail(ValueError, 'text.onnx is no ONNX file'): OnnxService(d/'text.onnx')
         with expect_fail(ValueError, 'model.onnx does not exist; expected an ONNX file that hdkd_export wrote, or a folder'): OnnxService(d)
+        (d/'run').mkdir(); (d/'run'/'config.yaml').write_text('')
+        with expect_fail(ValueError, f"run is the folder of a run; expected one that hdkd_export wrote, as this does: hdkd_export {d/'run'} --out"): OnnxService(d/'run')
         served_student(d).rename(d/'model.onnx')
         net = OnnxService(d)
     net.meta['classes'],net.names
