@@ -59,6 +59,7 @@ def lesson_the_lists():
     assert differ=={'network','method','stage_power','feat_weight','lr','smoothing'} # student and HDKD train alike, but for what distils and what was tuned
     alone = run_settings(p, next(o for o in everything if o.network=='student' and o.n is None))
     assert all(run_settings(p, o)=={**alone, 'network':o.network} for o in plan_tables(p, brain, '5') if o.network in peers)
+    assert {run_settings(p, o)['epochs'] for o in everything if o.n is None}=={20} and {run_settings(p, o)['epochs'] for o in everything if o.n}=={40}
     pd.Series(count).unstack(0)[list(table_titles)]
 
 
