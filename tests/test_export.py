@@ -240,7 +240,7 @@ def lesson_the_hugging_face_hub():
         with replaced('huggingface_hub.hub_mixin.HfApi', HubStandIn): theirs.push_to_hub('owner/student', config=config)
         back,files = load_student(d/'pushed', classes=CLASSES),sorted(o.name for o in (d/'pushed').iterdir())
     xb = torch.rand(2, 1, 32, 32)
-    assert torch.equal(theirs(xb), m.eval()(xb)) and torch.equal(back(xb), m(xb)) and back.meta['sha256']==config['sha256']
+    assert torch.equal(theirs.eval()(xb), m.eval()(xb)) and torch.equal(back(xb), m(xb)) and back.meta['sha256']==config['sha256']
     files
 
 
