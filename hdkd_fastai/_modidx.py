@@ -360,6 +360,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'hdkd_fastai.experiments.trained_for': ( 'experiments.html#trained_for',
                                                                                   'hdkd_fastai/experiments.py'),
                                          'hdkd_fastai.experiments.unpack': ('experiments.html#unpack', 'hdkd_fastai/experiments.py'),
+                                         'hdkd_fastai.experiments.weights_id': ( 'experiments.html#weights_id',
+                                                                                 'hdkd_fastai/experiments.py'),
                                          'hdkd_fastai.experiments.write_index': ( 'experiments.html#write_index',
                                                                                   'hdkd_fastai/experiments.py'),
                                          'hdkd_fastai.experiments.write_result': ( 'experiments.html#write_result',

@@ -6,8 +6,8 @@
 __all__ = ['data_sets', 'data_tests', 'Spec', 'variants', 'rivals', 'Profile', 'tuned', 'profiles', 'table_titles', 'Row',
            'network_titles', 'claimed_top1', 'claimed_gain', 'trained_for', 'find_data', 'run_name', 'teacher_of',
            'run_settings', 'seeds_of', 'table_rows', 'plan_tables', 'pack', 'unpack', 'write_result', 'made_of',
-           'check_result', 'Experiments', 'time_left', 'say_time', 'write_index', 'find_results', 'of_seeds',
-           'mean_accuracy', 'mean_difference', 'low_data_table', 'network_table', 'summary', 'summary_text',
+           'check_result', 'Experiments', 'weights_id', 'time_left', 'say_time', 'write_index', 'find_results',
+           'of_seeds', 'mean_accuracy', 'mean_difference', 'low_data_table', 'network_table', 'summary', 'summary_text',
            'run_tables']
 
 # %% ../nbs/17b_experiments.ipynb #b7852179
@@ -17,6 +17,7 @@ from fastai.vision.all import *
 from operator import attrgetter
 from .datasets import *
 from .evaluate import *
+from .export import load_checkpoint
 from .peers import *
 from .resume import claim,write_whole
 from .runs import *
@@ -163,7 +164,7 @@ def made_of(
     p:Profile, # One of `profiles`
     o:Spec, # A run
     images:str=None, # `images_id` of its images; None: not known here
-    teacher:str=None # `file_id` of its teacher
+    teacher:str=None # `weights_id` of its teacher
 )->dict: # What the result depends on
     "Versions, settings, images and teacher of a run"
     return dict(format=_format, version=versions()['hdkd_fastai'], settings=run_settings(p, o), images_id=images, teacher_id=teacher)
@@ -247,13 +248,20 @@ def result(self:Experiments,
     return self.kept[o][1]
 
 # %% ../nbs/17b_experiments.ipynb #487799f6
+def weights_id(
+    path:Path # Checkpoint
+)->str: # 16 hexadecimal digits; None if it is missing or damaged
+    "Fingerprint of what a network is: weights, architecture, classes and images, but not when or with which versions it was trained"
+    try: return load_checkpoint(path).meta['sha256'][:16]
+    except ValueError: return None
+
 @patch
 def can_teach(self:Experiments,
     o:Spec # A run of network 'teacher'
 )->bool:
     "Are its weights there, and the ones of its result?"
-    res,weights = self.result(o),self.place(o)/'model.safetensors'
-    return res is not None and weights.exists() and file_id(weights)==res['model_id']
+    res = self.result(o)
+    return res is not None and weights_id(self.place(o)/'model.safetensors')==res['model_id']
 
 @patch
 def train(self:Experiments,
@@ -296,7 +304,7 @@ def finish(self:Experiments,
     def judge(rows):
         ev = evaluate(run.learn, run.learn.dls.test_dl(rows, with_labels=True))
         return {**ev.to_dict(), 'images_id':images_id(rows), 'answers':pack(ev)}
-    write_result(self.path(o), dict(run=o._asdict(), made_of=who, model_id=file_id(place/'model.safetensors'), versions=versions(),
+    write_result(self.path(o), dict(run=o._asdict(), made_of=who, model_id=weights_id(place/'model.safetensors'), versions=versions(),
         **{k:res[k] for k in ('parameters','macs','seconds','images')}, valid=res['valid']['accuracy'],
         curve={k: [rounded(v) for v in history[k]] for k in history}, tests={k:judge(v) for k,v in self.test_parts(o).items()}))
 

@@ -6,12 +6,16 @@ from fastai.vision.all import *
 from operator import attrgetter
 from hdkd_fastai.datasets import *
 from hdkd_fastai.evaluate import *
+from hdkd_fastai.export import load_checkpoint
 from hdkd_fastai.peers import *
 from hdkd_fastai.resume import claim,write_whole
 from hdkd_fastai.runs import *
 from hdkd_fastai.train import *
 import contextlib,io,multiprocessing,subprocess,tempfile
 from fastcore.test import expect_fail
+from hdkd_fastai.export import save_checkpoint
+from hdkd_fastai.opening import OpenImage
+from hdkd_fastai.teacher import hdkd_teacher_tiny
 fresh = multiprocessing.get_context('forkserver')
 fresh.set_forkserver_preload(['hdkd_fastai.experiments']) # imported once for all processes
 
@@ -92,6 +96,15 @@ def lesson_what_a_run_leaves():
 
 
 def lesson_the_work():
+    with tempfile.TemporaryDirectory() as d:
+        d,net,opener = Path(d),hdkd_teacher_tiny(4, n_in=1, channels=(8,8,8), depths=(1,1,1)),OpenImage(32, 'L')
+        a,later = (weights_id(save_checkpoint(d/f'{o}.safetensors', net, list('abcd'), opener, trained=o)) for o in ('today','another day'))
+        with torch.no_grad(): net.head[-1].bias[0] += 1e-6
+        other = weights_id(save_checkpoint(d/'other.safetensors', net, list('abcd'), opener))
+        (d/'bad.safetensors').write_bytes((d/'other.safetensors').read_bytes()[:-1])
+        assert a==later!=other and [weights_id(d/o) for o in ('bad.safetensors','none.safetensors')]==[None]*2
+    a,later,other
+
     done = [('student',100,10.), ('student',300,30.), ('hdkd',100,40.)]
     assert time_left([('student',50), ('hdkd',100)], done)==5+40
     assert time_left([('teacher',100)], done)==100*80/500 and np.isnan(time_left([('teacher',1)], []))
