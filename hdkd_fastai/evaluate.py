@@ -266,8 +266,8 @@ def from_predictions(cls:Evaluation,
         try: df = pd.read_csv(f := df, dtype=dict(file=str, label=str), keep_default_na=False)
         except (OSError,ValueError) as e: raise ValueError(f'{f} cannot be read as a table of predictions ({type(e).__name__})') from e
     classes = [o[2:] for o in df if o.startswith('p_')]
-    if 'label' not in df or not classes: raise ValueError(f"the table has columns {', '.join(df)}; expected label and p_CLASS for each class")
-    if extra := sorted(set(df.label.astype(str))-set(classes)): raise ValueError(f"label {extra[0]!r} has no column 'p_{extra[0]}'; there are {', '.join(classes)}")
+    if 'label' not in df or not classes: raise ValueError(f"the table has columns {', '.join(map(repr, df))}; expected label and p_CLASS for each class")
+    if extra := sorted(set(df.label.astype(str))-set(classes)): raise ValueError(f"label {extra[0]!r} has no column {'p_'+extra[0]!r}; there are {', '.join(map(repr, classes))}")
     return cls(df[[f'p_{o}' for o in classes]].to_numpy(np.float32, copy=True), df.label.astype(str).map(classes.index).tolist(), classes, df.file if 'file' in df else None)
 
 # %% ../nbs/12_evaluate.ipynb #03d91eca

@@ -366,7 +366,8 @@ def lesson_the_report():
     assert list(df)==['file','label','prediction','right','p_None','p_01','p_glioma','p_right'] and df.right.mean()==e.accuracy
     assert Evaluation.from_predictions(Evaluation(probs, targs, CLASSES).predictions()).items is None
     with expect_fail(ValueError, 'expected label and p_CLASS'): Evaluation.from_predictions(df[['file','label']])
-    with expect_fail(ValueError, "label 'glioma' has no column"): Evaluation.from_predictions(df.drop(columns='p_glioma'))
+    with expect_fail(ValueError, "label 'glioma' has no column 'p_glioma'; there are 'None', '01', 'right'"): Evaluation.from_predictions(df.drop(columns='p_glioma'))
+    with expect_fail(ValueError, r"columns 'file', 'la\nbel'; expected"): Evaluation.from_predictions(df[['file','label']].set_axis(['file','la\nbel'], axis=1)) # in one line
     df.head(3)
 
 
