@@ -46,8 +46,8 @@ def has_bfloat16(
 def compile_error(
     device_type:str # 'cpu' or 'cuda'
 )->str: # None if all is well
-    "Why `torch.compile` does not work here, found out by compiling one line"
-    try: torch.compile(lambda x: x.sin()+1)(torch.zeros(8, device=device_type))
+    "Why `torch.compile` does not work here, found out by compiling one line, forward and backward"
+    try: torch.compile(lambda x: (x.sin()+1).sum())(torch.zeros(8, device=device_type, requires_grad=True)).backward()
     except Exception as e: return f'{type(e).__name__}: {e}'.strip().splitlines()[0]
 
 # %% ../nbs/11_fast.ipynb #b6cac4ea
