@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LabelledPixels', 'onnx_formats', 'model_images', 'write_formats', 'format_accuracy', 'run_export', 'turns_of',
-           'files_per_second', 'measure_formats', 'run_formats', 'formats_table']
+           'files_per_second', 'models_to_measure', 'measure_formats', 'run_formats', 'formats_table']
 
 # %% ../nbs/17e_formats.ipynb #7b1927a6
 import tempfile,warnings
@@ -141,8 +141,13 @@ def _as_meta(model, classes, size, mode, kind=''):
     model.eval().meta = dict(kind=kind, config={}, classes=list(classes), size=size, mode=mode, stats=OpenImage(size, mode).stats, info={})
     return model
 
-def _models(runs, size, model, use_peers):
-    "Name to network and its images, if it is trained"
+def models_to_measure(
+    runs:list=(), # Folders of trained runs, or checkpoints
+    size:int=224, # Height and width of untrained networks, if there are no runs
+    model:str='base', # Family of ours, if there are no runs
+    use_peers:bool=True # Untrained others, too, but for those that are among the runs?
+)->dict: # Name to network and its `LabelledPixels`, None without images
+    "Trained networks, or ours untrained, and others of the same image size and classes"
     found,opened = {},{}
     for o in runs:
         net = load_student(checkpoint_of(o))
@@ -151,7 +156,9 @@ def _models(runs, size, model, use_peers):
     size,n_in = first(found.values())[0].meta['size'] if found else size,1 if mode=='L' else 3
     if not found:
         for k,f in zip(own_networks, model_families[model]): found[k] = _as_meta(f(len(classes), n_in=n_in, **({} if k=='teacher' else dict(img_size=size))), classes, size, mode),None
+    trained = {net.meta['config'].get('name') for net,_ in found.values()}
     for k in peers if use_peers else ():
+        if k in trained: continue
         try: found[k] = _as_meta(peer_network(k, len(classes), n_in, size), classes, size, mode),None
         except ValueError as e: print(f'{k} is left out: {e}')
     return found
@@ -192,7 +199,7 @@ def run_formats(
     make_folder(out)
     torch.set_num_threads(threads)
     res = dict(machine=machine(threads), config=dict(rounds=rounds, runs=[Path(o).name for o in runs.split(',') if o]), networks={})
-    for name,(net,images) in _models([o for o in runs.split(',') if o], size, model, peers).items():
+    for name,(net,images) in models_to_measure([o for o in runs.split(',') if o], size, model, peers).items():
         print(name, flush=True)
         try: res['networks'][name] = measure_formats(net, images, rounds, threads)
         except Exception as e: print(f'{name} is left out: {type(e).__name__} {str(e).partition(chr(10))[0]}') # a network of others that the exporter cannot take

@@ -42,6 +42,12 @@ def lesson_all_formats_of_a_model():
 
 
 def lesson_side_by_side():
+    with tempfile.TemporaryDirectory() as d:
+        f = save_checkpoint(Path(d)/'mine', peer_network('MobileNetV2', 3, 1, 64), list('abc'), OpenImage(64, 'L'))
+        nets = models_to_measure([f])
+    assert list(nets)==['mine']+[o for o in peers if o!='MobileNetV2'] and {tuple(net(torch.zeros(2,1,64,64)).shape) for net,_ in nets.values()}=={(2,3)}
+    list(nets)
+
     with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()) as said:
         d = Path(d)
         train_run(make_phantoms(d/'phantoms', n_train=10, n_test=5, size=32), 'teacher', size=32, epochs=1, out=d/'run')
