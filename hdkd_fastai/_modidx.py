@@ -441,6 +441,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'hdkd_fastai.files._too_large': ('files.html#_too_large', 'hdkd_fastai/files.py'),
                                    'hdkd_fastai.files.balanced_subset': ('files.html#balanced_subset', 'hdkd_fastai/files.py'),
                                    'hdkd_fastai.files.carve': ('files.html#carve', 'hdkd_fastai/files.py'),
+                                   'hdkd_fastai.files.check_header': ('files.html#check_header', 'hdkd_fastai/files.py'),
                                    'hdkd_fastai.files.check_outside': ('files.html#check_outside', 'hdkd_fastai/files.py'),
                                    'hdkd_fastai.files.check_share': ('files.html#check_share', 'hdkd_fastai/files.py'),
                                    'hdkd_fastai.files.checked_image': ('files.html#checked_image', 'hdkd_fastai/files.py'),

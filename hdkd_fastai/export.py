@@ -16,6 +16,7 @@ from importlib.metadata import version
 from scipy.optimize import minimize_scalar
 from .distill import *
 from .evaluate import Evaluation,evaluate
+from .files import check_header
 from .opening import *
 from .peers import *
 from .resume import write_whole
@@ -42,11 +43,14 @@ def model_checksum(
 _kinds = dict(HDKDTeacher=HDKDTeacher, HDKDStudent=HDKDStudent, peer=peer_network)
 
 def _header(model, classes, size, mode, stats, info):
-    "What `save_checkpoint` writes beside the tensors of `model`; ValueError for another kind of network"
+    "What `save_checkpoint` writes beside the tensors of `model`; ValueError for another kind of network, or what makes no sense"
     kind = 'peer' if hasattr(model, 'peer') else type(model).__name__
     if kind not in _kinds: raise ValueError(f"a {kind} cannot be saved here; expected an HDKDTeacher, an HDKDStudent or a network from peer_network")
-    meta = dict(kind=kind, config=model.peer if kind=='peer' else model.config, classes=list(classes), size=size, mode=mode, stats=stats, info=info)
-    meta = json.loads(json.dumps(meta)) # tuples become lists, as they will when read
+    config = model.peer if kind=='peer' else model.config
+    meta = dict(kind=kind, config=config, classes=[*classes] if is_iter(classes) else classes, size=size, mode=mode, stats=stats, info=info)
+    try: meta = json.loads(json.dumps(meta)) # tuples become lists, as they will when read
+    except TypeError as e: raise ValueError(f'the network cannot be described ({e}); expected numbers, texts, lists and dictionaries beside it') from e
+    check_header('the network', meta, [config['n_out']], [config['n_in'],None,None])
     return {**meta, 'sha256': model_checksum(model.state_dict(), meta)}
 
 # %% ../nbs/15_export.ipynb #76fb002e
@@ -58,7 +62,7 @@ def save_checkpoint(
     stats:tuple=None, # Mean and deviation of each channel, by which images were normalised; None: `opener.stats`
     **info # Anything else worth keeping that JSON can hold
 )->Path: # `path`
-    "Write weights and what is needed to use them to one safetensors file; ValueError for another kind of network"
+    "Write weights and what is needed to use them to one safetensors file; ValueError for another kind of network, or classes, images or `info` that make no sense"
     model,path = unwrap_model(model),Path(path)
     meta = _header(model, classes, opener.size, opener.mode, stats or opener.stats, info)
     tensors = {k:v.detach().cpu().contiguous() for k,v in model.state_dict().items()}
@@ -73,8 +77,10 @@ def _read_tensors(path, device='cpu'):
     if not path.is_file(): raise ValueError(f'{path} is a folder; expected a checkpoint, a file written by save_checkpoint (load_student reads folders)')
     try:
         with safe_open(path, 'pt', device=str(device)) as f:
-            return json.loads((f.metadata() or {}).get('hdkd_fastai', 'null')),{k:f.get_tensor(k) for k in f.keys()}
-    except (SafetensorError,ValueError,OSError) as e:
+            meta,state = json.loads((f.metadata() or {}).get('hdkd_fastai', 'null')),{k:f.get_tensor(k) for k in f.keys()}
+        if not (meta is None or isinstance(meta, dict)): raise TypeError('the header is no dictionary')
+        return meta,state
+    except (SafetensorError,ValueError,OSError,TypeError,RecursionError) as e:
         raise ValueError(f'{path} is no checkpoint of hdkd_fastai ({type(e).__name__}); expected a file written by save_checkpoint') from e
 
 def _check_tensors(path, model, state):
@@ -114,9 +120,11 @@ def _rebuild(path, meta, state, classes, device):
     with _described(path): skeleton = _skeleton(meta, 2*len(state)+100)
     if skeleton is not None: _check_tensors(path, skeleton, state)
     with _described(path):
-        model,meta = _kinds[meta['kind']](**meta['config']),{'stats':OpenImage(meta['size'], meta['mode']).stats, 'sha256':None, **meta}
+        model,meta = _kinds[meta['kind']](**meta['config']),{'stats':[*OpenImage(meta['size'], meta['mode']).stats], 'sha256':None, **meta}
         meta = {k:meta[k] for k in (*_depends,'info','sha256')}
     _check_tensors(path, model, state)
+    made = getattr(model, 'peer', None) or model.config
+    check_header(path, meta, [made['n_out']], [made['n_in'],None,None])
     if meta['sha256'] not in (None, model_checksum(state, meta)):
         raise ValueError(f'{path} is damaged or was changed: its checksum is not the one it was saved with; copy it again')
     if classes is not None and list(classes)!=meta['classes']:
@@ -290,12 +298,13 @@ def save_student(
     else: model,meta = unwrap_model(learn),getattr(unwrap_model(learn), 'meta', None)
     if meta is None: raise ValueError('the network knows no classes and no image size; give its Learner, or a network from load_student')
     meta = _header(model, meta['classes'], meta['size'], meta['mode'], meta['stats'], {**meta['info'], **info})
-    try: path.mkdir(parents=True, exist_ok=True)
-    except OSError as e: raise ValueError(f'cannot make the folder {path} ({e.strerror}); choose another one') from e
-    save_checkpoint(path/'model.safetensors', model, meta['classes'], OpenImage(meta['size'], meta['mode']), meta['stats'], **meta['info'])
-    write_whole(path/'config.json', lambda f: f.write(json.dumps(folder_config(meta), indent=1).encode()))
     card = model_card(meta, sum(o.numel() for o in model.parameters()), path.resolve().name)
-    write_whole(path/'README.md', lambda f: f.write(card.encode()))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        save_checkpoint(path/'model.safetensors', model, meta['classes'], OpenImage(meta['size'], meta['mode']), meta['stats'], **meta['info'])
+        write_whole(path/'config.json', lambda f: f.write(json.dumps(folder_config(meta), indent=1).encode()))
+        write_whole(path/'README.md', lambda f: f.write(card.encode()))
+    except OSError as e: raise ValueError(f'cannot write into the folder {path} ({e.strerror or e}); make room, or choose another one') from e
     return path
 
 # %% ../nbs/15_export.ipynb #22ae0f9c
@@ -319,11 +328,14 @@ def load_student(
         raise ValueError(f'{path} holds no model.safetensors; expected a folder that hdkd_train or hdkd_export wrote')
     meta,state = _read_tensors(path/'model.safetensors', device)
     if (path/'config.json').is_file():
-        try: theirs = _folder_meta(json.loads((path/'config.json').read_text()))
-        except (ValueError,KeyError,TypeError,AttributeError) as e:
+        try:
+            config = json.loads((path/'config.json').read_text())
+            theirs = _folder_meta(config)
+        except (OSError,ValueError,KeyError,TypeError,AttributeError,RecursionError) as e:
             raise ValueError(f'{path}/config.json cannot be read ({type(e).__name__}); expected the one that save_student wrote') from e
         meta = meta or theirs
-        if diff := [k for k in (*_depends,'sha256') if meta.get(k)!=theirs[k]]:
+        same = lambda k: json.dumps(meta.get(k), sort_keys=True)==json.dumps(theirs[k], sort_keys=True) # nan, too
+        if diff := [k for k in (*_depends,'sha256',*(o for o in ('info',) if o in meta and o in config)) if not same(k)]:
             raise ValueError(f'{path}: config.json and model.safetensors are of different models (their {diff[0]}); copy the folder again')
     return _rebuild(path/'model.safetensors', meta, state, classes, device)
 

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['walk_files', 'split_folders', 'class_files', 'carve', 'image_parts', 'check_share', 'check_outside', 'image_table',
-           'balanced_subset', 'image_mode', 'checked_image', 'extra_library']
+           'balanced_subset', 'image_mode', 'checked_image', 'extra_library', 'check_header']
 
 # %% ../nbs/08_files.ipynb #b43f741d
-import math,mimetypes,os,re,unicodedata,warnings
+import math,mimetypes,os,re,reprlib,unicodedata,warnings
 import numpy as np
 import pandas as pd
 from collections import Counter
@@ -226,3 +226,27 @@ def extra_library(
     "Import a library of one of our extras; ValueError says how to install it"
     try: return import_module(name)
     except ImportError as e: raise ValueError(f"{name} is not installed: pip install -e '.[{extra}]'") from e
+
+# %% ../nbs/08_files.ipynb #5c1de8a2
+def check_header(
+    where, # The file, or what else to call it
+    meta, # What it says about its network
+    n_out:list=(), # Sizes of the network's outputs
+    shape:list=(None,None,None) # Channels, height and width of the images that it takes; in both, what is no number is not known
+):
+    "ValueError unless classes, size, mode, stats and info of `meta` make sense and fit the network"
+    meta = meta if isinstance(meta, dict) else {}
+    classes,size,mode,stats,info = map(meta.get, ('classes','size','mode','stats','info'))
+    number = lambda o: type(o) in (int,float) and abs(o)<1e30 # a float32 can hold it
+    known = lambda o: [k for k in o if isinstance(k, int)]
+    fit = lambda o,sizes: all(o==k for k in known(sizes))
+    n,t = 1 if mode=='L' else 3,info.get('temperature') if isinstance(info, dict) else None
+    rules = dict(
+        classes=(isinstance(classes, list) and classes and all(isinstance(o, str) and not _odd_letters.search(o) for o in classes) and len({*classes})==len(classes) and fit(len(classes), n_out), f"different names of one line{f', as many as the network has outputs ({known(n_out)[0]})' if known(n_out) else ''}"),
+        size=(type(size) is int and size>0 and fit(size, shape[1:]), 'a whole number above 0, the height and width that the network takes'),
+        mode=(mode in ('L','RGB') and fit(n, shape[:1]), "'L' for one channel, 'RGB' for three"),
+        stats=(isinstance(stats, list) and len(stats)==2 and all(isinstance(o, list) and len(o)==n and all(map(number, o)) for o in stats) and min(stats[1])>1e-30, 'mean and deviation, each a list with a number for each channel, deviations above 0'),
+        info=(isinstance(info, dict), 'a dictionary'),
+        temperature=(t is None or (number(t) and t>1e-30), 'a number above 0'))
+    for k,(good,expected) in rules.items():
+        if not good: raise ValueError(f"{where}: {k} is {reprlib.repr(t if k=='temperature' else meta.get(k))}; expected {expected}")

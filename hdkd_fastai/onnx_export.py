@@ -63,17 +63,26 @@ class OnnxStudent:
     ):
         ort,self.data = extra_library('onnxruntime', 'onnx'),path if isinstance(path, bytes) else str(path)
         if not (isinstance(path, bytes) or Path(path).is_file()): raise ValueError(f"{path} {'is a folder' if Path(path).is_dir() else 'does not exist'}; expected an ONNX file that hdkd_export or export_onnx wrote")
-        options = ort.SessionOptions()
-        options.intra_op_num_threads,options.log_severity_level = threads or torch.get_num_threads(),3
+        self.name,options = 'the ONNX file' if isinstance(path, bytes) else self.data,ort.SessionOptions()
+        options.intra_op_num_threads,options.log_severity_level = threads or torch.get_num_threads(),4 # errors are raised
         try:
-            self.session = ort.InferenceSession(self.data, options, providers=['CPUExecutionProvider'])
+            self.session = ort.InferenceSession(self.data, options, providers=['CPUExecutionProvider'], enable_fallback=0) # or it prints
             self.meta = json.loads(self.session.get_modelmeta().custom_metadata_map['hdkd_fastai'])
+            takes,outs = self.session.get_inputs()[0].shape[1:],{o.name:o.shape for o in self.session.get_outputs()}
+            n_out = [outs['logits'][1], *(v[1] for k,v in outs.items() if k.endswith('logits'))]
         except Exception as e: # of onnxruntime's own kinds
-            raise ValueError(f'{path} is no ONNX file of hdkd_fastai ({type(e).__name__}); expected one that export_onnx wrote') from e
-        self.names = [o.name for o in self.session.get_outputs()]
+            raise ValueError(f'{self.name} is no ONNX file of hdkd_fastai ({type(e).__name__}); expected one that export_onnx wrote') from e
+        check_header(self.name, self.meta, n_out, takes)
+        self.names = [*outs]
     def __reduce__(self): return OnnxStudent, (self.data if isinstance(self.data, bytes) else Path(self.data).read_bytes(),) # for other processes
     def __call__(self, pixels): # [B, C, H, W], bytes -> as `FromPixels`
-        return tuple(torch.from_numpy(o) for o in self.session.run(self.names, {'pixels': np.ascontiguousarray(pixels)}))
+        try:
+            outs = self.session.run(self.names, {'pixels': np.ascontiguousarray(pixels)})
+            if odd := [o.shape for k,o in zip(self.names, outs) if k.endswith('logits') and o.shape!=(len(pixels),len(self.meta['classes']))]: raise TypeError(f'answers of shape {odd[0]}')
+            return tuple(map(torch.from_numpy, outs))
+        except MemoryError: raise
+        except Exception as e: # of onnxruntime's own kinds, some of many lines
+            raise ValueError(f"{self.name} gives no answer ({type(e).__name__}: {' '.join(str(e).split())[:200]}); is it damaged? Export it again") from e
 
 # %% ../nbs/15a_onnx.ipynb #67880cbd
 def onnx_difference(
@@ -145,7 +154,7 @@ def halve_weights(
 def _full(path):
     "A float32 file of ours and its metadata"
     meta = OnnxStudent(path).meta
-    if meta['weights']!='float32': raise ValueError(f"{path} holds {meta['weights']} weights; expected a float32 file, as export_onnx writes")
+    if meta.get('weights')!='float32': raise ValueError(f"{path} holds {meta.get('weights')} weights; expected a float32 file, as export_onnx writes")
     return extra_library('onnx', 'onnx').load(path),meta
 
 def halve_onnx(

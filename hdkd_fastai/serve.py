@@ -12,7 +12,7 @@ import numpy as np
 from fastcore.basics import num_cpus
 from pathlib import Path
 from PIL import Image
-from .files import checked_image,extra_library
+from .files import check_header,checked_image,extra_library
 
 # %% ../nbs/16a_serve.ipynb #4ccb7def
 upload_formats,max_jpeg_passes = ('PNG','JPEG'),100
@@ -61,21 +61,29 @@ class OnnxService:
             if (path/'config.yaml').is_file(): raise ValueError(f'{path} is the folder of a run; expected one that hdkd_export wrote, as this does: hdkd_export {path} --out hdkd_student')
             path /= 'model.onnx'
         options = ort.SessionOptions()
-        options.intra_op_num_threads,options.log_severity_level = 1,3
+        options.intra_op_num_threads,options.log_severity_level = 1,4 # errors are raised
         if not path.is_file(): raise ValueError(f'{path} does not exist; expected an ONNX file that hdkd_export wrote, or a folder with model.onnx')
         try:
             data = path.read_bytes()
-            self.session = ort.InferenceSession(data, options, providers=['CPUExecutionProvider'])
+            self.session = ort.InferenceSession(data, options, providers=['CPUExecutionProvider'], enable_fallback=0) # or it prints
             self.meta = json.loads(self.session.get_modelmeta().custom_metadata_map['hdkd_fastai'])
+            takes,outs = self.session.get_inputs()[0].shape[1:],{o.name:o.shape for o in self.session.get_outputs()}
+            n_out = [outs['logits'][1], *(v[1] for k,v in outs.items() if k.endswith('logits'))]
         except Exception as e: # some of onnxruntime's own kinds
             raise ValueError(f'{path} is no ONNX file of hdkd_fastai ({type(e).__name__}); expected one that hdkd_export or export_onnx wrote') from e
-        there = [o.name for o in self.session.get_outputs()]
-        self.names = {k:v for k,v in dict(probs='logits', cls='cls_logits', dist='dist_logits').items() if v in there}
+        check_header(path, self.meta, n_out, takes)
+        self.path,self.names = path,{k:v for k,v in dict(probs='logits', cls='cls_logits', dist='dist_logits').items() if v in outs}
         self.sha256 = hashlib.sha256(data).hexdigest()
         self.temperature = self.meta['info'].get('temperature') if calibrated else 1.
         if self.temperature is None: raise ValueError('this model has no temperature; save it with save_student(learn, ...), or leave calibrated out')
     def __call__(self, file): # A binary file -> `label`, `probs`, and `cls` and `dist` if there are two heads
-        outs = self.session.run([*self.names.values()], {'pixels': read_upload(file, self.meta['size'], self.meta['mode'])})
+        pixels = read_upload(file, self.meta['size'], self.meta['mode'])
+        try:
+            outs = self.session.run([*self.names.values()], {'pixels': pixels})
+            if odd := [o.shape for o in outs if o.shape!=(1,len(self.meta['classes']))]: raise TypeError(f'answers of shape {odd[0]}')
+        except MemoryError: raise
+        except Exception as e: # of onnxruntime's own kinds, some of many lines
+            raise ValueError(f"{self.path} gives no answer ({type(e).__name__}: {' '.join(str(e).split())[:200]}); is it damaged? Export it again") from e
         probs = [np.exp(z-z.max())/np.exp(z-z.max()).sum() for z in (o[0]/self.temperature for o in outs)]
         return dict(label=self.meta['classes'][probs[0].argmax()], **{k: dict(zip(self.meta['classes'], p.tolist())) for k,p in zip(self.names, probs)})
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from scipy.optimize import minimize_scalar
 from hdkd_fastai.distill import *
 from hdkd_fastai.evaluate import Evaluation,evaluate
+from hdkd_fastai.files import check_header
 from hdkd_fastai.opening import *
 from hdkd_fastai.peers import *
 from hdkd_fastai.resume import write_whole
@@ -190,7 +191,49 @@ def lesson_what_goes_wrong():
         (d/'b'/'config.json').write_text('[1]')
         (d/'run').mkdir(); (d/'run'/'config.yaml').write_text('')
         said += [refused(load_student, d/'b'), refused(load_student, d), refused(load_student, d/'run'), refused(save_student, nn.Linear(1, 1), d/'c'), refused(save_student, m, w)]
-    assert all(x in y for x,y in zip(('damaged','damaged','damaged','different models','different models','has shape [7, 64], its network needs [4, 64]','config.json cannot be read','holds no model.safetensors; expected a folder that','run holds no finished run (run.json is missing); finish it first with the same command','give its Learner','cannot make the folder'), said)), said
+    assert all(x in y for x,y in zip(('damaged','damaged','damaged','different models','different models','has shape [7, 64], its network needs [4, 64]','config.json cannot be read','holds no model.safetensors; expected a folder that','run holds no finished run (run.json is missing); finish it first with the same command','give its Learner','cannot write into the folder'), said)), said
+    print('\n'.join(said).replace(str(d), '.'))
+
+    with tempfile.TemporaryDirectory() as d:
+        d,opener,m,said = Path(d),OpenImage(32, 'L'),hdkd_teacher_tiny(4, n_in=1),[]
+        good = load_checkpoint(save_checkpoint(d/'good', m, CLASSES, opener)).meta
+        for o in (dict(classes=['a','b']), dict(classes=list('abcdef')), dict(classes=['a','b','c','a']), dict(classes=4), dict(size=0), dict(size='x'), dict(mode='RGB'), dict(mode='CMYK'), dict(stats=[[.4],[0]]), dict(stats=None), dict(info=[]), dict(info=dict(temperature=0)), dict(info=dict(temperature='x'))):
+            meta = {**good, **o}
+            save_file(m.state_dict(), d/'x', metadata=dict(hdkd_fastai=json.dumps({**meta, 'sha256':model_checksum(m.state_dict(), meta)})))
+            said.append((f"/x: {'temperature' if o.get('info') else [*o][0]} is", refused(load_checkpoint, d/'x')))
+        for text in ('['*100_000, '[1]', '"x"'):
+            save_file(m.state_dict(), d/'x', metadata=dict(hdkd_fastai=text))
+            said.append(('is no checkpoint of hdkd_fastai', refused(load_checkpoint, d/'x')))
+        for k,(classes,opened,more) in {'classes is':(['a','b'],opener,{}), 'classes is 4':(4,opener,{}), 'mode is':(CLASSES,OpenImage(32, 'RGB'),{}), 'size is':(CLASSES,OpenImage(-1, 'L'),{}),
+                'stats is':(CLASSES,opener,dict(stats=([.4],[0.]))), 'temperature is':(CLASSES,opener,dict(temperature=0)), 'not JSON serializable':(CLASSES,opener,dict(when=d))}.items():
+            said.append((k, refused(save_checkpoint, d/'y', m, classes, opened, **more)))
+        assert not (d/'y').exists()
+    assert all(b and a in b for a,b in said), said
+    said[0][1].replace(str(d), '.'),said[-7][1],said[-1][1].replace(str(d), '.')
+
+    with tempfile.TemporaryDirectory() as d:
+        d,said,m = Path(d),[],hdkd_tiny(4, n_in=1, img_size=32)
+        d.chmod(0o755)
+        m.meta = dict(classes=CLASSES, size=32, mode='L', stats=OpenImage(32, 'L').stats, info=dict(temperature=2., loss=math.nan))
+        config = save_student(m, d/'a')/'config.json'
+        assert load_student(d/'a').meta['info']['temperature']==2
+        text = config.read_text()
+        for o in ('['*100_000, text.replace('"temperature": 2.0', '"temperature": 3.0')):
+            config.write_text(o)
+            said.append(refused(load_student, d/'a'))
+        config.write_text(text); config.chmod(0)
+        (d/'mine').mkdir(); (d/'mine').chmod(0o555)
+        root = os.geteuid()==0
+        if root: os.seteuid(65534) # nobody
+        try: said += [refused(load_student, d/'a'), refused(save_student, m, d/'mine'), refused(save_student, m, d/'mine'/'b')]
+        finally:
+            if root: os.seteuid(0)
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000,limits[1])) # stands for a full disk
+        try: said.append(refused(save_student, m, d/'c'))
+        finally: resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert not [*(d/'c').iterdir()]
+    assert all(x in str(y) for x,y in zip(('config.json cannot be read (RecursionError)','of different models (their info)','config.json cannot be read (PermissionError)','mine (Permission denied); make room, or choose another one','mine/b (Permission denied)','c (File too large); make room'), said)) and len(said)==6, said
     print('\n'.join(said).replace(str(d), '.'))
 
     class Payload:

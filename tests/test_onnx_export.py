@@ -104,3 +104,23 @@ def lesson_what_goes_wrong():
         said = [o.replace(str(d), '.') for o in said]
     assert len(said)==4 and all('is no ONNX file of hdkd_fastai' in o for o in said[:2]) and 'none.onnx does not exist; expected an ONNX file' in said[2] and "'.[onnx]'" in said[3]
     print('\n'.join(said))
+
+    m = hdkd_teacher_tiny(4, n_in=1).eval()
+    m.meta = dict(kind='', config={}, classes=list('abcd'), size=32, mode='L', stats=[[.449],[.226]], info={})
+    with tempfile.TemporaryDirectory() as d: proto = onnx.load(export_onnx(m, Path(d)/'m.onnx'))
+    def with_meta(text, proto=proto):
+        "The bytes of a graph with other metadata"
+        onnx.helper.set_model_props(proto, dict(hdkd_fastai=text))
+        return proto.SerializeToString()
+    good,lines = {**m.meta, 'weights':'float32'},{}
+    assert OnnxStudent(with_meta(json.dumps(good)))(random_pixels(good))[0].shape==(1,4)
+    def ask(data): OnnxStudent(data)(random_pixels(good))
+    for text in ('{}', '[]', 'null', '['*100_000, *(json.dumps({**good, **o}) for o in (dict(classes=None), dict(classes=['a']), dict(classes=list('aabc')), dict(size=64), dict(size='x'), dict(mode='RGB'), dict(stats=[]), dict(info=None)))):
+        said.clear(); refused(ask, with_meta(text)); lines[f'{len(lines)}: {text[-30:]}'] = said[:]
+    for k,name in (('as many answers as pixels','pixels'), ('images under another name','x')):
+        make,value = onnx.helper.make_node,onnx.helper.make_tensor_value_info
+        graph = onnx.helper.make_graph([make('NonZero', [name], ['logits'])], 'g', [value(name, onnx.TensorProto.UINT8, ['b',1,32,32])], [value('logits', onnx.TensorProto.INT64, ['b','n'])])
+        odd = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid('', 20)], ir_version=10)
+        said.clear(); refused(ask, with_meta(json.dumps(good), odd)); lines[k] = said[:]
+    assert all(len(o)==1 and '\n' not in o[0] for o in lines.values()) and all('gives no answer' in o[0] for o in [*lines.values()][-2:]), lines
+    print('\n'.join(o[0][:150] for o in lines.values()))

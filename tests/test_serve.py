@@ -4,7 +4,7 @@ import numpy as np
 from fastcore.basics import num_cpus
 from pathlib import Path
 from PIL import Image
-from hdkd_fastai.files import checked_image,extra_library
+from hdkd_fastai.files import check_header,checked_image,extra_library
 import hashlib,io,os,re,requests,struct,subprocess,tempfile,threading,time,torch,zlib
 import pandas as pd
 from concurrent.futures import ThreadPoolExecutor
@@ -191,6 +191,24 @@ def lesson_from_an_upload_to_an_answer():
         served_student(d).rename(d/'model.onnx')
         net = OnnxService(d)
     net.meta['classes'],net.names
+
+    from hdkd_fastai.files import extra_library
+    onnx,lines = extra_library('onnx', 'onnx'),[]
+    with tempfile.TemporaryDirectory() as d:
+        proto,f = onnx.load(served_student(Path(d))),Path(d)/'other.onnx'
+        said = json.loads({o.key:o.value for o in proto.metadata_props}['hdkd_fastai'])
+        def service(text):
+            onnx.helper.set_model_props(proto, dict(hdkd_fastai=text)); onnx.save(proto, f)
+            return OnnxService(f)
+        for text in ('{}', '[]', 'null', *(json.dumps({**said, **o}) for o in (dict(classes=None), dict(classes=['a']), dict(size=64), dict(mode='RGB'), dict(info=None), dict(info=dict(temperature=0))))):
+            try: service(text)
+            except ValueError as e: lines.append(str(e).replace(d, '.'))
+        assert service(json.dumps(said))(io.BytesIO(as_bytes(Image.linear_gradient('L'))))['label'] in CLASSES
+        f.write_bytes(f.read_bytes().replace(b'pixels', b'pixelz')) # the graph is whole, but takes its images under another name
+        try: OnnxService(f)(io.BytesIO(as_bytes(Image.linear_gradient('L'))))
+        except ValueError as e: lines.append(str(e).replace(d, '.'))
+    assert len(lines)==10 and all('\n' not in o for o in lines) and 'gives no answer' in lines[-1], lines
+    lines[4],lines[5],lines[-1]
 
     m = hdkd_student_tiny(3, n_in=1, img_size=32).eval()
     m.meta = dict(kind='', config={}, classes=list('abc'), size=32, mode='L', stats=[[.449],[.226]], info={})
