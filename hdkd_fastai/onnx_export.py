@@ -116,8 +116,9 @@ def export_onnx(
     net,path = wrap(deepcopy(model).cpu()).eval(),Path(path)
     data,onnx = _finish(trace_onnx(net, opset), model.meta, path, 'float32')
     for n in (1, 3):
-        diff = onnx_difference(onnx, net, random_pixels(model.meta, n))
-        if (worst := max(v for k,v in diff.items() if k!='same'))>1e-4: raise ValueError(f'{path} was not written: ONNX Runtime and PyTorch differ by {worst:.1e}, more than 1e-4')
+        diff = onnx_difference(onnx, net, pixels := random_pixels(model.meta, n))
+        with torch.no_grad(): most = 1e-4*max(1., *(o.abs().max().item() for o in net(pixels))) # noise can drive logits to thousands, of which float32 knows seven digits
+        if (worst := max(v for k,v in diff.items() if k!='same'))>most: raise ValueError(f'{path} was not written: ONNX Runtime and PyTorch differ by {worst:.1e}, more than {most:.1e}')
     write_whole(path, lambda f: f.write(data))
     return path
 
