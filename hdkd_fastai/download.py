@@ -176,6 +176,11 @@ def _unpack_into(z, folder):
             show(i)
 
 # %% ../nbs/08f_download.ipynb #4128b6cf
+def _check_name(name, archive):
+    "ValueError if a file of an archive would lie elsewhere, or has a name that breaks lines"
+    if name[:1] in ('/','\\') or '..' in re.split(r'[/\\]', name) or name[1:2]==':' or not name.isprintable():
+        raise ValueError(f'{archive} holds a file called {name!r}, which is no name below a folder; such archives are made to do harm: delete it')
+
 def unpack_zip(
     archive:Path, # A zip file
     folder:Path, # Where its files go; must not exist
@@ -194,6 +199,7 @@ def unpack_zip(
                 raise ValueError(f'{archive} would unpack to {n/1e9:.3f} GB, over {max_ratio:g} times its size; if you trust it, do it by hand')
             if not n: raise ValueError(f'{archive} holds no files; delete it and download it again')
             _need(folder.parent, n)
+            for o in z.namelist(): _check_name(o, archive)
             _unpack_into(z, tmp)
             inside = tmp.ls()
             (inside[0] if len(inside)==1 and inside[0].is_dir() else tmp).rename(folder)

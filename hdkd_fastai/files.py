@@ -203,6 +203,7 @@ def checked_image(
     file:Path # An image file
 ): # A PIL image, upright
     "Open an image file; ValueError if it is no image, absurdly large, holds several pictures or printing inks; PIL's errors if it is damaged"
+    if isinstance(file, (str,Path)) and Path(file).exists() and not Path(file).is_file(): raise ValueError('a folder, a pipe or a device; expected an image file') # a pipe would wait for ever
     try: im = Image.open(file)
     except UnidentifiedImageError as e: raise ValueError('not an image, or damaged; expected PNG, JPEG or another kind that Pillow opens') from e
     except Image.DecompressionBombError as e: raise _too_large(re.search(r'\d+ pixels', str(e))[0]) from e

@@ -95,9 +95,12 @@ def run_export(
     images = model_images(model, net.meta, data, n) if 'int8' in formats or data else None
     if images is None and 'int8' in formats: raise ValueError('int8 needs training images to calibrate with; name their folder (data)')
     if doubt := why_doubt(net.meta): warnings.warn(doubt)
-    out = save_student(net, out)
-    files = write_formats(net, out, formats, images and images.train)
-    for o in {*out.glob('model*.onnx')}-{*files.values()}: o.unlink() # of an earlier model
+    make_folder(out := Path(out))
+    with into_folder(out), tempfile.TemporaryDirectory(dir=out) as d: # what goes wrong leaves the folder as it was, not two models in it
+        new = write_formats(net, Path(d), formats, images and images.train)
+        save_student(net, out)
+        for o in out.glob('model*.onnx'): o.unlink()
+        files = {k: f.rename(out/f.name) for k,f in new.items()}
     for f in (out/'model.safetensors', *files.values()): print(f'{f}: {f.stat().st_size/1e6:.2f} MB')
     if images is None: return None
     table = format_accuracy({'PyTorch':FromPixels(net), **{k:OnnxStudent(f) for k,f in files.items()}}, images.test, images.targs)
@@ -206,7 +209,7 @@ def run_formats(
         else:
             if images: res['networks'][name]['PyTorch']['test_images'] = len(images.targs)
     if not res['networks']: raise ValueError('no network could be measured; see above')
-    write_whole(out/'formats.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
+    with into_folder(out): write_whole(out/'formats.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
     print(f"\n{machine_line(res['machine'])}\n{formats_table(res).to_string(float_format='{:.2f}'.format, na_rep='')}")
     return res
 

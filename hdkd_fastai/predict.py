@@ -10,7 +10,7 @@ __all__ = ['load_predictor', 'find_images', 'predict_files', 'predict_images', '
 import csv,logging,sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager,suppress
+from contextlib import contextmanager,nullcontext,suppress
 from fastai.vision.all import *
 from .distill import *
 from .export import *
@@ -137,6 +137,13 @@ def _counted(rows, n, out):
     show('\n')
 
 # %% ../nbs/16_predict.ipynb #d569e24e
+@contextmanager
+def _table_file(out):
+    "A file for rows: `out` once all are written, and until then `out`.part; a device or a pipe is written to as it is"
+    part = out if out.exists() and not out.is_file() else out.with_name(out.name+'.part')
+    with open(part, 'w', newline='') as f: yield f
+    if part!=out: os.replace(part, out)
+
 def run_predict(
     model, # As in `load_predictor`
     files, # Image files and folders
@@ -155,10 +162,13 @@ def run_predict(
     if engine=='ray': rows = predict_files_ray(model, files, bs, workers, tta=tta, calibrated=calibrated)
     else: rows = predict_files(load_predictor(model, default_device()), files, bs, tta, calibrated)
     if not (n := sum(1 for _ in find_images(files))): raise ValueError(f"no images in {', '.join(map(str, L(files))) or 'nothing'}; name image files, or folders that hold some")
-    try: file = open(out, 'w', newline='') if out else sys.stdout
-    except OSError as e: raise ValueError(f'cannot write {out} ({e.strerror}); choose another file (out)') from e
-    try: return sum('error' in o for o in _counted(write_rows(rows, file, format), n, sys.stderr))
-    finally: file.close() if out else file.flush()
+    try:
+        with _table_file(Path(out)) if out else nullcontext(sys.stdout) as f:
+            bad = sum('error' in o for o in _counted(write_rows(rows, f, format), n, sys.stderr))
+            f.flush()
+    except BrokenPipeError: raise # whoever reads has enough
+    except OSError as e: raise ValueError(f"cannot write {out or 'to standard output'} ({e.strerror or e}), the table is not whole; make room or choose another file (out)") from e
+    return bad
 
 # %% ../nbs/16_predict.ipynb #4f0ef6d3
 def ray_library():

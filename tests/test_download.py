@@ -210,8 +210,10 @@ def lesson_what_the_user_sees():
 
 def lesson_unpacking_whole_or_not_at_all():
     flat,deep = {'1.jpg':data, '2.jpg':data[:500]},{'part/1.jpg':data, 'part/2.jpg':data[:500], '__MACOSX/part/._1.jpg':b'x', 'part/.DS_Store':b'x'}
-    good = {k:unpacked(zipped(o)) for k,o in dict(flat=flat, in_a_folder=deep, climbing={'../../1.jpg':data, '/etc/2.jpg':data}).items()}
-    assert good['flat']==good['in_a_folder']==['out/1.jpg','out/2.jpg'] and good['climbing']==['out/1.jpg','out/etc/2.jpg']
+    good = {k:unpacked(zipped(o)) for k,o in dict(flat=flat, in_a_folder=deep).items()}
+    assert good['flat']==good['in_a_folder']==['out/1.jpg','out/2.jpg']
+    climbing = {o:unpacked(zipped({'1.jpg':data, o:data})) for o in ('../../2.jpg','/etc/2.jpg','a/../../2.jpg','C:\\2.jpg','..\\2.jpg','a\nb.jpg')}
+    assert all(f'holds a file called {o!r}, which is no name' in msg and left==['a.zip'] for o,(msg,left) in climbing.items()), climbing
     stored = zipped(flat, zipfile.ZIP_STORED)
     name = bytearray(stored)
     name[7],name[30] = 8,128 # says that the name is UTF-8, which it is not

@@ -149,12 +149,13 @@ def lesson_which_files_are_refused():
         with checked_image(d/'sideways.png') as o: upright = np.asarray(o)
         im.convert('CMYK').save(d/'inks.jpg')
         im.save(d/'clip.gif', save_all=True, append_images=[im.transpose(Image.Transpose.ROTATE_90)])
+        os.mkfifo(d/'pipe.png')
         lines = {}
-        for f in ('inks.jpg','clip.gif'):
+        for f in ('inks.jpg','clip.gif','pipe.png'):
             try:
                 with checked_image(d/f): pass
             except ValueError as e: lines[f] = str(e)
-    assert (upright==np.asarray(im)).all() and 'mode CMYK holds printing inks' in lines['inks.jpg'] and 'GIF file with 2 pictures' in lines['clip.gif']
+    assert (upright==np.asarray(im)).all() and 'mode CMYK holds printing inks' in lines['inks.jpg'] and 'GIF file with 2 pictures' in lines['clip.gif'] and lines['pipe.png'].startswith('a folder, a pipe')
     lines
 
 

@@ -2,7 +2,7 @@
 import csv,logging,sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager,suppress
+from contextlib import contextmanager,nullcontext,suppress
 from fastai.vision.all import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.export import *
@@ -83,6 +83,13 @@ def lesson_rows():
 
 
 def lesson_the_command():
+    class Stops(FromPixels):
+        "Interrupted at the second batch"
+        def forward(self, xb):
+            if hasattr(self, 'asked'): raise KeyboardInterrupt
+            self.asked = True
+            return super().forward(xb)
+
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
         learn,df,student = trained(d)
@@ -92,10 +99,14 @@ def lesson_the_command():
         with redirect_stderr(io.StringIO()): run_predict(student, [test], 'jsonl', d/'rows.jsonl')
         lines,rows = pd.read_csv(io.StringIO(out.getvalue())),[json.loads(o) for o in (d/'rows.jsonl').read_text().splitlines()]
         want = [o for o in predict_files(student, test) if 'error' not in o]
-        (d/'empty').mkdir()
+        (d/'empty').mkdir(); (d/'old.csv').write_text('old')
+        with expect_fail(KeyboardInterrupt), redirect_stderr(io.StringIO()): run_predict(Stops(load_student(student)), [test], 'csv', d/'old.csv', bs=8)
+        kept,so_far = (d/'old.csv').read_text(),pd.read_csv(d/'old.csv.part')
+        with expect_fail(ValueError, 'cannot write /dev/full (No space left on device), the table is not whole'), redirect_stderr(io.StringIO()): run_predict(student, [test], 'csv', '/dev/full')
         for x,why in (((student, [d/'empty']), 'no images in'), ((student, [test], 'xml'), "format is 'xml'"), ((student, [test], 'csv', d), 'cannot write'),
                       ((student, [test], 'csv', None, 64, False, False, 'rays'), "engine is 'rays'"), ((student, [test], 'csv', None, 64, False, False, 'local', 2), "workers are for engine='ray'")):
             with expect_fail(ValueError, why): run_predict(*x)
+    assert kept=='old' and list(so_far.file)==list(lines.file[:len(so_far)]) and 0<len(so_far)<8
     assert bad==1 and rows==want and list(lines.file)==[o['file'] for o in want] and list(lines.label)==[o['label'] for o in want]
     assert list(lines.columns)==['file','label']+[f'{a}_{b}' for a in ('p','cls','dist') for b in CLASSES]
     np.testing.assert_allclose(lines.p_glioma, [o['probs']['glioma'] for o in want], atol=1e-6)
