@@ -72,7 +72,7 @@ def format_accuracy(
     nets:dict, # Format to `FromPixels` or `OnnxStudent`; the first is what others are compared with
     test:Tensor, # Images [N, C, H, W], bytes
     targs:Tensor # Their class numbers [N]
-)->pd.DataFrame: # A row for each format: `accuracy`, `points` lost, share of the `same` answers, largest and mean difference of the logits
+)->pd.DataFrame: # A row for each format: `accuracy`, `points` gained (below 0: lost), share of the `same` answers, largest and mean difference of the logits
     "Accuracy of each format on the same images"
     ask = lambda net: torch.cat([net(o)[1] for o in test.split(64)])
     with torch.no_grad(): logits = {k: ask(o) for k,o in nets.items()}
@@ -217,7 +217,7 @@ def run_formats(
 def formats_table(
     res:dict # From `run_formats`
 )->pd.DataFrame: # A row for each network and format
-    "Megabytes, median milliseconds of a batch, images a second from bytes, files a second from the disk and, of trained networks, accuracy in percent and points lost"
+    "Megabytes, median milliseconds of a batch, images a second from bytes, files a second from the disk and, of trained networks, accuracy in percent and points gained"
     def row(o):
         ms = {b: np.median(o['ms'][b]) for b in ('1','32')}
         return dict(MB=o['bytes']/1e6, ms_1=ms['1'], ms_32=ms['32'], images_s=32000/ms['32'], files_s=np.median(o['files_s']), **({'accuracy':100*o['accuracy'], 'points':o['points'], 'same':100*o['same'], 'logits':o['largest']} if 'accuracy' in o else {}))
