@@ -34,6 +34,6 @@ def lesson_what_is_measured():
         with expect_fail(ValueError, 'rounds is 0; expected at least 1'): run_loader(path, rounds=0)
         with expect_fail(ValueError, 'missing is not a folder'): run_loader(Path(d)/'missing')
     df = loader_table(res)
-    assert list(df.index)==list(loader_ways) and df.times['pictures']==1 and (df[['bytes','floats','augmented']]>0).all().all() and df.times['memory']>2
+    assert list(df.index)==list(loader_ways) and df.times['pictures']==1 and (df[['bytes','floats','augmented']]>0).all().all()
     assert df['bytes']['memory']==np.mean(res['ways']['memory']['bytes']) and res['config']['images']==96
     df.index.tolist()
