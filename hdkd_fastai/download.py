@@ -175,12 +175,13 @@ def _unpack_into(z, folder):
             z.extract(o, folder)
             show(i)
 
-# %% ../nbs/08f_download.ipynb #4128b6cf
+# %% ../nbs/08f_download.ipynb #7d0c52e1
 def _check_name(name, archive):
     "ValueError if a file of an archive would lie elsewhere, or has a name that breaks lines"
     if name[:1] in ('/','\\') or '..' in re.split(r'[/\\]', name) or name[1:2]==':' or not name.isprintable():
         raise ValueError(f'{archive} holds a file called {name!r}, which is no name below a folder; such archives are made to do harm: delete it')
 
+# %% ../nbs/08f_download.ipynb #4128b6cf
 def unpack_zip(
     archive:Path, # A zip file
     folder:Path, # Where its files go; must not exist

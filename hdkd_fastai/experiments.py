@@ -247,7 +247,7 @@ def result(self:Experiments,
         self.kept[o] = state,res
     return self.kept[o][1]
 
-# %% ../nbs/17b_experiments.ipynb #487799f6
+# %% ../nbs/17b_experiments.ipynb #e9125c6b
 def weights_id(
     path:Path # Checkpoint
 )->str: # 16 hexadecimal digits; None if it is missing or damaged
@@ -255,6 +255,7 @@ def weights_id(
     try: return load_checkpoint(path).meta['sha256'][:16]
     except ValueError: return None
 
+# %% ../nbs/17b_experiments.ipynb #487799f6
 @patch
 def can_teach(self:Experiments,
     o:Spec # A run of network 'teacher'

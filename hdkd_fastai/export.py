@@ -307,7 +307,7 @@ def save_student(
     except OSError as e: raise ValueError(f'cannot write into the folder {path} ({e.strerror or e}); make room, or choose another one') from e
     return path
 
-# %% ../nbs/15_export.ipynb #22ae0f9c
+# %% ../nbs/15_export.ipynb #6c41d9f8
 def check_finished(
     path:Path # Folder of a run
 ):
@@ -315,6 +315,7 @@ def check_finished(
     if not (path/'run.json').is_file():
         raise ValueError(f"{path} holds no finished run (run.json is missing){'; finish it first with the same command' if (path/'config.yaml').exists() else ''}")
 
+# %% ../nbs/15_export.ipynb #22ae0f9c
 def load_student(
     path:Path, # Folder that `save_student` wrote, or a checkpoint
     classes:list=None, # Classes to insist on

@@ -136,7 +136,7 @@ def _counted(rows, n, out):
         yield o
     show('\n')
 
-# %% ../nbs/16_predict.ipynb #d569e24e
+# %% ../nbs/16_predict.ipynb #2f96ab34
 @contextmanager
 def _table_file(out):
     "A file for rows: `out` once all are written, and until then `out`.part; a device or a pipe is written to as it is"
@@ -144,6 +144,7 @@ def _table_file(out):
     with open(part, 'w', newline='') as f: yield f
     if part!=out: os.replace(part, out)
 
+# %% ../nbs/16_predict.ipynb #d569e24e
 def run_predict(
     model, # As in `load_predictor`
     files, # Image files and folders

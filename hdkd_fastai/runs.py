@@ -370,13 +370,14 @@ def find_run(
     print(f'{out} holds this run already')
     return read_run(out)
 
-# %% ../nbs/17_runs.ipynb #1cf3e02b
+# %% ../nbs/17_runs.ipynb #83ba07d5
 def fast_choice(
     learn:Learner # After its fit
 )->dict: # Lever to setting; None if there is no fast path
     "What the fast path chose"
     return first(o.chosen for o in learn.cbs if isinstance(o, FastCallback))
 
+# %% ../nbs/17_runs.ipynb #1cf3e02b
 def write_run(
     out:Path, # Folder of the run
     learn:Learner, # After its fit
