@@ -25,8 +25,8 @@ from hdkd_fastai.formats import *
 def lesson_all_formats_of_a_model():
     with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()) as said:
         d = Path(d)
-        data = make_phantoms(d/'phantoms', n_train=24, n_test=10, size=32, difficulty=.2)
-        train_run(data, 'student', size=32, epochs=4, out=d/'run')
+        data = make_phantoms(d/'phantoms', n_train=80, n_test=10, size=32, difficulty=.1)
+        train_run(data, 'student', size=32, epochs=20, out=d/'run')
         table = run_export(d/'run', d/'out', 'float32,float16,int8')
         (d/'plain').mkdir(); (d/'plain'/'model_int8.onnx').write_bytes(b'of an earlier model')
         alone = run_export(d/'out', d/'plain', 'none'); left = [o.name for o in (d/'plain').glob('*.onnx')]
