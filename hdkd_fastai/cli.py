@@ -17,7 +17,7 @@ def run_command(
     name:str, # Module of ours and function in it, as 'demo.run_demo'
     **kwargs # Its arguments
 ):
-    "Call one of our functions; a ValueError becomes one line on standard error and exit status 2, a warning one line"
+    "Call one of our functions; a ValueError or OSError becomes one line on standard error and exit status 2, a warning one line"
     warnings.filterwarnings('ignore', category=FutureWarning, module='torch.jit') # printed whenever fastai is imported
     warnings.formatwarning = lambda msg,category,*args,**kwargs: f"{Path(sys.argv[0]).name}: {'' if category is UserWarning else category.__name__+': '}{msg}\n"
     from importlib import import_module # here, so that --help need not wait for torch
@@ -29,6 +29,9 @@ def run_command(
     except BrokenPipeError: # whoever read standard output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as e: # a full disk, say
+        print(f"{Path(sys.argv[0]).name}: {e.strerror or e}{f': {e.filename}' if e.filename else ''}; make room there, or choose another place", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         goes_on = '; the same command goes on from there' if func in ('train_run','repeat_run','run_tables') else ''
         print(f'\n{Path(sys.argv[0]).name}: stopped{goes_on}', file=sys.stderr)

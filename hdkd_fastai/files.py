@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['walk_files', 'split_folders', 'class_files', 'carve', 'image_parts', 'check_share', 'check_outside', 'image_table',
-           'balanced_subset', 'image_mode', 'checked_image', 'extra_library', 'check_header']
+           'balanced_subset', 'image_mode', 'checked_image', 'extra_library', 'check_header', 'file_checksum',
+           'OnnxFile']
 
 # %% ../nbs/08_files.ipynb #b43f741d
-import math,mimetypes,os,re,reprlib,unicodedata,warnings
+import hashlib,json,math,mimetypes,os,re,reprlib,unicodedata,warnings
 import numpy as np
 import pandas as pd
 from collections import Counter
@@ -250,3 +251,48 @@ def check_header(
         temperature=(t is None or (number(t) and t>1e-30), 'a number above 0'))
     for k,(good,expected) in rules.items():
         if not good: raise ValueError(f"{where}: {k} is {reprlib.repr(t if k=='temperature' else meta.get(k))}; expected {expected}")
+
+# %% ../nbs/08_files.ipynb #d4350373
+_no_sum = b'0'*64 # stands where the checksum will
+
+def file_checksum(
+    data:bytes, # Of a file that holds its own checksum
+    stated:bytes=_no_sum # The 64 letters that stand there now
+)->str: # SHA-256 in hexadecimal
+    "The checksum that an ONNX file has to state: of its bytes, with zeros in the place of the checksum itself"
+    return hashlib.sha256(data.replace(stated, _no_sum)).hexdigest()
+
+class OnnxFile:
+    "An ONNX file of ours: its header, checked, and answers as NumPy arrays, without PyTorch; ValueError if it is none, or gives none"
+    def __init__(self,
+        model, # Path of a file that `hdkd_export` or `export_onnx` wrote, or its bytes
+        threads:int, # For an answer
+        extra:str # The extra that brings ONNX Runtime
+    ):
+        ort,given = extra_library('onnxruntime', extra),isinstance(model, bytes)
+        self.where,options = 'the ONNX file' if given else str(model),ort.SessionOptions()
+        if not (given or Path(model).is_file()): raise ValueError(f"{model} {'is a folder' if Path(model).is_dir() else 'does not exist'}; expected an ONNX file that hdkd_export or export_onnx wrote")
+        options.intra_op_num_threads,options.log_severity_level = threads,4 # errors are raised
+        try:
+            self.data = model if given else Path(model).read_bytes()
+            self.session = ort.InferenceSession(self.data, options, providers=['CPUExecutionProvider'], enable_fallback=0) # or it prints
+            said = self.session.get_modelmeta().custom_metadata_map
+            self.meta,stated = json.loads(said['hdkd_fastai']),said.get('checksum') # older files have none
+            takes,outs = self.session.get_inputs()[0].shape[1:],{o.name:o.shape for o in self.session.get_outputs()}
+            n_out = [outs['logits'][1], *(v[1] for k,v in outs.items() if k.endswith('logits'))]
+        except Exception as e: raise ValueError(f'{self.where} is no ONNX file of hdkd_fastai ({type(e).__name__}); expected one that hdkd_export or export_onnx wrote') from e
+        if stated is not None and file_checksum(self.data, stated.encode())!=stated: raise ValueError(f'{self.where} is damaged: its checksum is not the one that it was written with; export it again')
+        check_header(self.where, self.meta, n_out, takes)
+        self.names = [*outs]
+    def answers(self,
+        pixels:np.ndarray, # [B, C, H, W], bytes
+        names:list=None # Outputs; None: all
+    )->list: # An array for each of `names`
+        "What the network says"
+        names = names or self.names
+        try:
+            outs = self.session.run(names, {'pixels': pixels})
+            if odd := [o.shape for k,o in zip(names, outs) if k.endswith('logits') and o.shape!=(len(pixels),len(self.meta['classes']))]: raise TypeError(f'answers of shape {odd[0]}')
+            return outs
+        except MemoryError: raise
+        except Exception as e: raise ValueError(f"{self.where} gives no answer ({type(e).__name__}: {' '.join(str(e).split())[:200]}); is it damaged? Export it again") from e

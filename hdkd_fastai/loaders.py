@@ -127,8 +127,8 @@ def run_loader(
             print(f'measuring {o}', flush=True)
             job = dict(config, way=o, data=str(data), cache=d, threads=threads)
             res['ways'][o] = json.loads(subprocess.run([sys.executable, '-c', _alone, json.dumps(job)], stdout=subprocess.PIPE, check=True).stdout)
+    print(f'\n{loader_table(res).round(1).to_string()}') # first, in case the disk is full
     write_whole(out/'loader.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
     plot_loader(res).savefig(out/'loader.png', dpi=120)
     plt.close()
-    print(f'\n{loader_table(res).round(1).to_string()}')
     return res

@@ -55,34 +55,15 @@ def trace_onnx(
     return proto
 
 # %% ../nbs/15a_onnx.ipynb #12cc9f8a
-class OnnxStudent:
+class OnnxStudent(OnnxFile):
     "An ONNX file of ours, in use like `FromPixels`"
     def __init__(self,
-        path:Path, # File that `export_onnx` or `quantize_onnx` wrote
+        path:Path, # File that `export_onnx` or `quantize_onnx` wrote, or its bytes
         threads:int=None # Threads; None: as many as PyTorch has
-    ):
-        ort,self.data = extra_library('onnxruntime', 'onnx'),path if isinstance(path, bytes) else str(path)
-        if not (isinstance(path, bytes) or Path(path).is_file()): raise ValueError(f"{path} {'is a folder' if Path(path).is_dir() else 'does not exist'}; expected an ONNX file that hdkd_export or export_onnx wrote")
-        self.name,options = 'the ONNX file' if isinstance(path, bytes) else self.data,ort.SessionOptions()
-        options.intra_op_num_threads,options.log_severity_level = threads or torch.get_num_threads(),4 # errors are raised
-        try:
-            self.session = ort.InferenceSession(self.data, options, providers=['CPUExecutionProvider'], enable_fallback=0) # or it prints
-            self.meta = json.loads(self.session.get_modelmeta().custom_metadata_map['hdkd_fastai'])
-            takes,outs = self.session.get_inputs()[0].shape[1:],{o.name:o.shape for o in self.session.get_outputs()}
-            n_out = [outs['logits'][1], *(v[1] for k,v in outs.items() if k.endswith('logits'))]
-        except Exception as e: # of onnxruntime's own kinds
-            raise ValueError(f'{self.name} is no ONNX file of hdkd_fastai ({type(e).__name__}); expected one that export_onnx wrote') from e
-        check_header(self.name, self.meta, n_out, takes)
-        self.names = [*outs]
-    def __reduce__(self): return OnnxStudent, (self.data if isinstance(self.data, bytes) else Path(self.data).read_bytes(),) # for other processes
+    ): super().__init__(path, threads or torch.get_num_threads(), 'onnx')
+    def __reduce__(self): return OnnxStudent, (self.data,) # for other processes
     def __call__(self, pixels): # [B, C, H, W], bytes -> as `FromPixels`
-        try:
-            outs = self.session.run(self.names, {'pixels': np.ascontiguousarray(pixels)})
-            if odd := [o.shape for k,o in zip(self.names, outs) if k.endswith('logits') and o.shape!=(len(pixels),len(self.meta['classes']))]: raise TypeError(f'answers of shape {odd[0]}')
-            return tuple(map(torch.from_numpy, outs))
-        except MemoryError: raise
-        except Exception as e: # of onnxruntime's own kinds, some of many lines
-            raise ValueError(f"{self.name} gives no answer ({type(e).__name__}: {' '.join(str(e).split())[:200]}); is it damaged? Export it again") from e
+        return tuple(map(torch.from_numpy, self.answers(np.ascontiguousarray(pixels))))
 
 # %% ../nbs/15a_onnx.ipynb #67880cbd
 def onnx_difference(
@@ -98,11 +79,12 @@ def onnx_difference(
 
 # %% ../nbs/15a_onnx.ipynb #ab15ed67
 def _finish(proto, meta, path, how):
-    "Add the metadata and write the file; gives the file as `OnnxStudent`"
+    "Add the metadata; gives the bytes of the file, and the file as `OnnxStudent`"
     del proto.metadata_props[:]
-    extra_library('onnx', 'onnx').helper.set_model_props(proto, dict(hdkd_fastai=json.dumps({**meta, 'weights':how}), classes=json.dumps(meta['classes'])))
+    extra_library('onnx', 'onnx').helper.set_model_props(proto, dict(hdkd_fastai=json.dumps({**meta, 'weights':how}), classes=json.dumps(meta['classes']), checksum='0'*64))
     proto.doc_string = f"pixels: bytes, {'grey' if meta['mode']=='L' else 'RGB'}, {meta['size']}x{meta['size']}; normalised inside"
     data = proto.SerializeToString()
+    data = data.replace(b'0'*64, file_checksum(data).encode())
     return data,OnnxStudent(data)
 
 def export_onnx(

@@ -7,7 +7,7 @@ __all__ = ['load_predictor', 'find_images', 'predict_files', 'predict_images', '
            'predict_files_ray']
 
 # %% ../nbs/16_predict.ipynb #a61e27ef
-import csv,logging,sys
+import csv,logging,socket,sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager,nullcontext,suppress
@@ -172,12 +172,21 @@ def run_predict(
     return bad
 
 # %% ../nbs/16_predict.ipynb #4f0ef6d3
+def _check_address():
+    "ValueError if nobody listens where `RAY_ADDRESS` points: Ray tries for five minutes, and ends the process"
+    where = os.environ.get('RAY_ADDRESS', '')
+    host,_,port = where.removeprefix('ray://').rpartition(':')
+    if not port.isdigit(): return # none, or a word of Ray's
+    try: socket.create_connection((host.strip('[]'), int(port)), 10).close()
+    except (OSError,OverflowError) as e: raise ValueError(f'no Ray cluster answers at {where} ({getattr(e, "strerror", None) or e}); start one there (ray start --head), or unset RAY_ADDRESS') from e
+
 def ray_library():
-    "Import Ray Data; ValueError says how to install it"
+    "Import Ray Data; ValueError says how to install it, or that the cluster of `RAY_ADDRESS` is not there"
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
     os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'fatal') # of its processes, which write to the terminal as well
     try: import ray.data
     except ImportError as e: raise ValueError("ray is not installed: pip install -e '.[ray]'") from e
+    if not ray.is_initialized(): _check_address()
     return ray
 
 class _Worker:

@@ -7,12 +7,12 @@ __all__ = ['upload_formats', 'max_jpeg_passes', 'UploadRefused', 'read_upload', 
            'run_serve']
 
 # %% ../nbs/16a_serve.ipynb #c5146c46
-import asyncio,hashlib,json,math,signal,socket,sys,warnings
+import asyncio,hashlib,math,signal,socket,sys,warnings
 import numpy as np
 from fastcore.basics import num_cpus
 from pathlib import Path
 from PIL import Image
-from .files import check_header,checked_image,extra_library
+from .files import OnnxFile,checked_image,extra_library
 
 # %% ../nbs/16a_serve.ipynb #4ccb7def
 upload_formats,max_jpeg_passes = ('PNG','JPEG'),100
@@ -56,34 +56,16 @@ class OnnxService:
         model:Path, # ONNX file that `export_onnx` or `hdkd_export` wrote, or a folder with `model.onnx`
         calibrated:bool=False # Divide logits by the temperature stored with the model?
     ):
-        ort,path = extra_library('onnxruntime', 'serve'),Path(model)
-        if path.is_dir():
-            if (path/'config.yaml').is_file(): raise ValueError(f'{path} is the folder of a run; expected one that hdkd_export wrote, as this does: hdkd_export {path} --out hdkd_student')
-            path /= 'model.onnx'
-        options = ort.SessionOptions()
-        options.intra_op_num_threads,options.log_severity_level = 1,4 # errors are raised
-        if not path.is_file(): raise ValueError(f'{path} does not exist; expected an ONNX file that hdkd_export wrote, or a folder with model.onnx')
-        try:
-            data = path.read_bytes()
-            self.session = ort.InferenceSession(data, options, providers=['CPUExecutionProvider'], enable_fallback=0) # or it prints
-            self.meta = json.loads(self.session.get_modelmeta().custom_metadata_map['hdkd_fastai'])
-            takes,outs = self.session.get_inputs()[0].shape[1:],{o.name:o.shape for o in self.session.get_outputs()}
-            n_out = [outs['logits'][1], *(v[1] for k,v in outs.items() if k.endswith('logits'))]
-        except Exception as e: # some of onnxruntime's own kinds
-            raise ValueError(f'{path} is no ONNX file of hdkd_fastai ({type(e).__name__}); expected one that hdkd_export or export_onnx wrote') from e
-        check_header(path, self.meta, n_out, takes)
-        self.path,self.names = path,{k:v for k,v in dict(probs='logits', cls='cls_logits', dist='dist_logits').items() if v in outs}
-        self.sha256 = hashlib.sha256(data).hexdigest()
+        path = Path(model)
+        if (path/'config.yaml').is_file(): raise ValueError(f'{path} is the folder of a run; expected one that hdkd_export wrote, as this does: hdkd_export {path} --out hdkd_student')
+        self.net = OnnxFile(path/'model.onnx' if path.is_dir() else path, 1, 'serve')
+        self.meta,self.sha256 = self.net.meta,hashlib.sha256(self.net.data).hexdigest()
+        self.names = {k:v for k,v in dict(probs='logits', cls='cls_logits', dist='dist_logits').items() if v in self.net.names}
         self.temperature = self.meta['info'].get('temperature') if calibrated else 1.
         if self.temperature is None: raise ValueError('this model has no temperature; save it with save_student(learn, ...), or leave calibrated out')
+        self.net.answers(np.zeros((1, 1 if self.meta['mode']=='L' else 3, *[self.meta['size']]*2), np.uint8)) # a damaged network is refused now, not when somebody asks
     def __call__(self, file): # A binary file -> `label`, `probs`, and `cls` and `dist` if there are two heads
-        pixels = read_upload(file, self.meta['size'], self.meta['mode'])
-        try:
-            outs = self.session.run([*self.names.values()], {'pixels': pixels})
-            if odd := [o.shape for o in outs if o.shape!=(1,len(self.meta['classes']))]: raise TypeError(f'answers of shape {odd[0]}')
-        except MemoryError: raise
-        except Exception as e: # of onnxruntime's own kinds, some of many lines
-            raise ValueError(f"{self.path} gives no answer ({type(e).__name__}: {' '.join(str(e).split())[:200]}); is it damaged? Export it again") from e
+        outs = self.net.answers(read_upload(file, self.meta['size'], self.meta['mode']), [*self.names.values()])
         probs = [np.exp(z-z.max())/np.exp(z-z.max()).sum() for z in (o[0]/self.temperature for o in outs)]
         return dict(label=self.meta['classes'][probs[0].argmax()], **{k: dict(zip(self.meta['classes'], p.tolist())) for k,p in zip(self.names, probs)})
 
@@ -123,6 +105,10 @@ def _say_refusals(app):
     async def refused(request, e): return reply(e.status, str(e))
     @app.exception_handler(fastapi.exceptions.RequestValidationError)
     async def invalid(request, e): return reply(422, _one_image)
+    @app.exception_handler(ValueError)
+    async def broken(request, e): # of the network, whose place is nobody else's business
+        print(e, file=sys.stderr, flush=True)
+        return reply(500, 'the network gives no answer; whoever runs this service finds the reason where it runs')
     @app.exception_handler(MemoryError)
     async def full(request, e): return reply(503, 'there is not enough memory for this image now; send it again later')
 

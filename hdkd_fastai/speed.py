@@ -494,10 +494,10 @@ def run_speed(
         print(f'\n{k}: {", ".join(jobs)}', flush=True)
         res['groups'][k] = take_turns_in_groups({r: dict(o, bs=n, **common) for r,o in jobs.items()}, at_once, rounds=rounds, say=partial(print, flush=True))
     if floor: res['floor'] = floors(dict(run='floor', bs=bs, **common))
+    print_speed(res) # first, in case the disk is full
     write_whole(out/'speed.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
     plot_speed(res).savefig(out/'speed.png', dpi=120)
     plt.close()
-    print_speed(res)
     return res
 
 # %% ../nbs/11a_speed.ipynb #97599be9

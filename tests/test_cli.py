@@ -30,11 +30,13 @@ from hdkd_fastai.cli import *
 
 
 def lesson_a_line_and_a_status():
-    said = io.StringIO()
-    with patch('warnings.formatwarning'), patch('hdkd_fastai.runs.train_run', side_effect=KeyboardInterrupt), contextlib.redirect_stderr(said):
-        with expect_fail(SystemExit, '130'): run_command('runs.train_run')
-    assert said.getvalue().endswith(': stopped; the same command goes on from there\n')
-    print(said.getvalue().strip().partition(': ')[2])
+    lines = []
+    for e,status in ((KeyboardInterrupt(), '130'), (OSError(28, 'No space left on device', 'out/speed.json'), '2')):
+        with patch('warnings.formatwarning'), patch('hdkd_fastai.runs.train_run', side_effect=e), contextlib.redirect_stderr(io.StringIO()) as said:
+            with expect_fail(SystemExit, status): run_command('runs.train_run')
+        lines.append(said.getvalue().strip().partition(': ')[2])
+    assert lines==['stopped; the same command goes on from there', 'No space left on device: out/speed.json; make room there, or choose another place']
+    print('\n'.join(lines))
 
 
 def lesson_hdkd_demo():
