@@ -244,7 +244,7 @@ def check_header(
     n,t = 1 if mode=='L' else 3,info.get('temperature') if isinstance(info, dict) else None
     rules = dict(
         classes=(isinstance(classes, list) and classes and all(isinstance(o, str) and not _odd_letters.search(o) for o in classes) and len({*classes})==len(classes) and fit(len(classes), n_out), f"different names of one line{f', as many as the network has outputs ({known(n_out)[0]})' if known(n_out) else ''}"),
-        size=(type(size) is int and size>0 and fit(size, shape[1:]), 'a whole number above 0, the height and width that the network takes'),
+        size=(type(size) is int and 0<size<10_000 and fit(size, shape[1:]), 'a whole number above 0 and below 10,000, the height and width that the network takes'),
         mode=(mode in ('L','RGB') and fit(n, shape[:1]), "'L' for one channel, 'RGB' for three"),
         stats=(isinstance(stats, list) and len(stats)==2 and all(isinstance(o, list) and len(o)==n and all(map(number, o)) for o in stats) and min(stats[1])>1e-30, 'mean and deviation, each a list with a number for each channel, deviations above 0'),
         info=(isinstance(info, dict), 'a dictionary'),

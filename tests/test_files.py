@@ -206,7 +206,7 @@ def lesson_what_a_file_says_about_its_network():
     good,lines = dict(classes=['cat','dog'], size=32, mode='L', stats=[[.449],[.226]], info=dict(temperature=2)),[]
     check_header('m.onnx', good); check_header('m.onnx', good, [2,'classes',None], [1,32,32]); check_header('m.onnx', {**good, 'info':{}}, (), ['c','h','w'])
     bad = [dict(classes=o) for o in (None, 4, 'ab', [], ['cat'], ['cat','dog','cow'], ['cat','cat'], ['cat',1], ['cat',['dog']], ['cat','d\nog'])]
-    bad += [dict(size=o) for o in (None, 0, -32, 32., True, '32', 64)]+[dict(mode=o) for o in (None, 'CMYK', 7, ['L'], 'RGB')]
+    bad += [dict(size=o) for o in (None, 0, -32, 32., True, '32', 64, 10_000)]+[dict(mode=o) for o in (None, 'CMYK', 7, ['L'], 'RGB')]
     bad += [dict(stats=o) for o in (None, 'ab', [], [[.4]], [[.4],[0]], [[.4],[-1]], [[.4],[math.nan]], [[10**400],[1]], [['a'],['b']], [[.4]*3,[.2]*3], [.4,.2])]
     bad += [dict(info=o) for o in (None, [], dict(temperature=0), dict(temperature='x'), dict(temperature=math.inf), dict(temperature=True))]
     for o in [*({**good, **o} for o in bad), {}, [], None, 'text']:
