@@ -78,13 +78,13 @@ def onnx_difference(
     return {**{k: (a[k]-b[k]).abs().max().item() for k in a}, 'same': (a['logits'].argmax(1)==b['logits'].argmax(1)).float().mean().item()}
 
 # %% ../nbs/15a_onnx.ipynb #ab15ed67
-def _finish(proto, meta, path, how):
+def _finish(proto, meta, how):
     "Add the metadata; gives the bytes of the file, and the file as `OnnxStudent`"
     del proto.metadata_props[:]
     extra_library('onnx', 'onnx').helper.set_model_props(proto, dict(hdkd_fastai=json.dumps({**meta, 'weights':how}), classes=json.dumps(meta['classes']), checksum='0'*64))
     proto.doc_string = f"pixels: bytes, {'grey' if meta['mode']=='L' else 'RGB'}, {meta['size']}x{meta['size']}; normalised inside"
     data = proto.SerializeToString()
-    data = data.replace(b'0'*64, file_checksum(data).encode())
+    data = file_checksum(data).encode().join(data.rsplit(b'0'*64, 1)) # metadata come last
     return data,OnnxStudent(data)
 
 def export_onnx(
@@ -96,7 +96,7 @@ def export_onnx(
     "Write a network and its preprocessing as ONNX; ValueError if a library is missing or the file would answer differently"
     extra_library('onnxruntime', 'onnx')
     net,path = wrap(deepcopy(model).cpu()).eval(),Path(path)
-    data,onnx = _finish(trace_onnx(net, opset), model.meta, path, 'float32')
+    data,onnx = _finish(trace_onnx(net, opset), model.meta, 'float32')
     for n in (1, 3):
         diff = onnx_difference(onnx, net, pixels := random_pixels(model.meta, n))
         with torch.no_grad(): most = 1e-4*max(1., *(o.abs().max().item() for o in net(pixels))) # noise can drive logits to thousands, of which float32 knows seven digits
@@ -147,7 +147,7 @@ def halve_onnx(
     "Write a file whose large tensors of weights are float16"
     proto,meta = _full(path)
     halve_weights(proto)
-    data,_ = _finish(proto, meta, out, 'float16')
+    data,_ = _finish(proto, meta, 'float16')
     write_whole(out, lambda f: f.write(data))
     return Path(out)
 
@@ -173,6 +173,6 @@ def quantize_onnx(
             qt.quantize_static(f'{d}/ready.onnx', f'{d}/int8.onnx', _Batches(pixels, bs), quant_format=qt.QuantFormat.QDQ, per_channel=True, op_types_to_quantize=['Conv','MatMul','Gemm'],
                                activation_type=qt.QuantType.QUInt8, weight_type=qt.QuantType.QInt8, extra_options=dict(CalibMovingAverage=True))
         finally: logging.disable(logging.NOTSET)
-        data,_ = _finish(extra_library('onnx', 'onnx').load(f'{d}/int8.onnx'), meta, out, 'int8')
+        data,_ = _finish(extra_library('onnx', 'onnx').load(f'{d}/int8.onnx'), meta, 'int8')
     write_whole(out, lambda f: f.write(data))
     return Path(out)

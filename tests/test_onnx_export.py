@@ -6,6 +6,7 @@ from hdkd_fastai.export import *
 from hdkd_fastai.files import *
 from hdkd_fastai.interpret import *
 from hdkd_fastai.resume import write_whole
+import tracemalloc
 from collections import Counter
 from fastcore.test import expect_fail
 from hdkd_fastai.data import *
@@ -110,9 +111,9 @@ def lesson_what_goes_wrong():
     m = hdkd_teacher_tiny(4, n_in=1).eval()
     m.meta = dict(kind='', config={}, classes=list('abcd'), size=32, mode='L', stats=[[.449],[.226]], info={})
     with tempfile.TemporaryDirectory() as d: data,proto = (f := export_onnx(m, Path(d)/'m.onnx')).read_bytes(),onnx.load(f)
-    def with_meta(text, proto=proto):
+    def with_meta(text, proto=proto, **more):
         "The bytes of a graph with other metadata"
-        onnx.helper.set_model_props(proto, dict(hdkd_fastai=text))
+        onnx.helper.set_model_props(proto, dict(hdkd_fastai=text, **more))
         return proto.SerializeToString()
     good,lines = {**m.meta, 'weights':'float32'},{}
     assert OnnxStudent(with_meta(json.dumps(good)))(random_pixels(good))[0].shape==(1,4)
@@ -127,6 +128,11 @@ def lesson_what_goes_wrong():
     said.clear()
     for i in np.random.default_rng(0).choice(len(data), 100, replace=False): refused(OnnxStudent, data[:i]+bytes([data[i]^1])+data[i+1:])
     flipped = Counter(o.partition(';')[0].partition(' (')[0] for o in said)
+    nameless = OnnxStudent(data.replace(b'checksum', b'checksul'))
+    assert all(map(torch.equal, nameless(random_pixels(good)), OnnxStudent(data)(random_pixels(good))))
+    empty = with_meta(json.dumps(good), checksum='')
+    tracemalloc.start(); refused(OnnxStudent, empty); most = tracemalloc.get_traced_memory()[1]; tracemalloc.stop()
+    assert 'is damaged' in said[-1] and most<5*len(empty), most
     assert flipped.total()==100 and len(flipped)==2 and flipped['the ONNX file is damaged: its checksum is not the one that it was written with']>50, flipped
     assert all(len(o)==1 and '\n' not in o[0] for o in lines.values()) and all('gives no answer' in o[0] for o in [*lines.values()][-2:]), lines
     print('\n'.join([*(o[0][:150] for o in lines.values()), *(f'{n} of 100: {o}' for o,n in flipped.items())]))
