@@ -34,7 +34,7 @@ def find_images(
     "Named files, and image files below named folders"
     if not isinstance(files, (str,Path)):
         for o in files: yield from find_images(o)
-    elif Path(files).is_dir(): yield from (o for o in walk_files(Path(files)) if o.suffix.lower() in image_extensions)
+    elif os.path.isdir(files): yield from (o for o in walk_files(Path(files)) if o.suffix.lower() in image_extensions)
     else: yield Path(files)
 
 # %% ../nbs/16_predict.ipynb #0b19d8c9

@@ -61,17 +61,17 @@ def lesson_rows():
         (path/'bad.png').write_bytes(b'no image'); (path/'notes.txt').write_text('none')
         (odd := d/'odd'/'two\nlines.png').parent.mkdir()
         odd.write_bytes(good[0].read_bytes())
-        rows = list(predict_files(m, [path, d/'missing.png'], bs=2))
+        rows = list(predict_files(m, [path, d/'missing.png', 'x'*300], bs=2))
         with expect_fail(ValueError, 'bad.png: not an image, or damaged'): predict_images(m, path)
         with expect_fail(ValueError, 'has no temperature'): predict_files(m, path, calibrated=True)
         with expect_fail(ValueError, 'bs is 0'): predict_files(m, path, bs=0)
         with expect_fail(ValueError, 'nothing does not exist; expected a folder that hdkd_train or hdkd_export wrote'): predict_files(d/'nothing', path)
         with expect_fail(ValueError, 'has a line break'): list(predict_files(m, d/'odd')) # named alone it is one file, and its row one line
         errors,alone = [o['error'].replace(str(d), '.') for o in rows if 'error' in o],next(predict_files(m, odd))
-    assert len(rows)==6 and len(errors)==2 and 'bad.png' in errors[0] and 'missing.png' in errors[1] and all('\n' not in o for o in errors)
+    assert len(rows)==7 and len(errors)==3 and 'bad.png' in errors[0] and 'missing.png' in errors[1] and 'File name too long' in errors[2] and all('\n' not in o for o in errors)
     again = next(o for o in rows if o['file']==str(good[0]))
     assert alone['file']==str(odd) and alone['label']==again['label'] and np.allclose(*([*o['probs'].values()] for o in (alone, again)), atol=1e-6)
-    errors
+    [o[-100:] for o in errors]
 
     m = hdkd_student_tiny(4, n_in=1, img_size=32)
     m.eval().meta = dict(classes=CLASSES, size=32, mode='L', stats=([.449],[.226]), info={})
