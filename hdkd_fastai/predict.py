@@ -201,7 +201,9 @@ def _cluster(ray):
     "The cluster that there is, or one of our own for a while; its cores"
     ours,log = not ray.is_initialized(),logging.getLogger('ray.data')
     level = log.level
-    if ours: ray.init(include_dashboard=False, log_to_driver=False, logging_level='error')
+    try:
+        if ours: ray.init(include_dashboard=False, log_to_driver=False, logging_level='error')
+    except ConnectionError as e: raise ValueError(f"no Ray cluster answers at {os.environ.get('RAY_ADDRESS')}; start one (ray start --head), or unset RAY_ADDRESS") from e
     log.setLevel('ERROR')
     try: yield int(ray.cluster_resources().get('CPU', 0))
     finally:
