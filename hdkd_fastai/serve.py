@@ -106,9 +106,9 @@ def _say_refusals(app):
     @app.exception_handler(fastapi.exceptions.RequestValidationError)
     async def invalid(request, e): return reply(422, _one_image)
     @app.exception_handler(ValueError)
-    async def broken(request, e): # of the network, whose place is nobody else's business
+    async def broken(request, e): # a damaged network, say, whose place is nobody else's business
         print(e, file=sys.stderr, flush=True)
-        return reply(500, 'the network gives no answer; whoever runs this service finds the reason where it runs')
+        return reply(500, 'the service is at fault, not the image; whoever runs it finds the reason in its log')
     @app.exception_handler(MemoryError)
     async def full(request, e): return reply(503, 'there is not enough memory for this image now; send it again later')
 
