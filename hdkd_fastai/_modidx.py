@@ -457,6 +457,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'hdkd_fastai.files.split_folders': ('files.html#split_folders', 'hdkd_fastai/files.py'),
                                    'hdkd_fastai.files.walk_files': ('files.html#walk_files', 'hdkd_fastai/files.py')},
             'hdkd_fastai.formats': { 'hdkd_fastai.formats._as_meta': ('formats.html#_as_meta', 'hdkd_fastai/formats.py'),
+                                     'hdkd_fastai.formats._check_formats': ('formats.html#_check_formats', 'hdkd_fastai/formats.py'),
                                      'hdkd_fastai.formats.files_per_second': ('formats.html#files_per_second', 'hdkd_fastai/formats.py'),
                                      'hdkd_fastai.formats.format_accuracy': ('formats.html#format_accuracy', 'hdkd_fastai/formats.py'),
                                      'hdkd_fastai.formats.formats_table': ('formats.html#formats_table', 'hdkd_fastai/formats.py'),

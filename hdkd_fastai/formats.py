@@ -50,6 +50,11 @@ def model_images(
 # %% ../nbs/17e_formats.ipynb #f0a2b109
 onnx_formats = 'float32','float16','int8'
 
+def _check_formats(formats, train):
+    "ValueError for an unknown format, or int8 without images"
+    if odd := [o for o in formats if o not in onnx_formats]: raise ValueError(f"there is no format {odd[0]!r}; there is {', '.join(onnx_formats)}")
+    if 'int8' in formats and train is None: raise ValueError('int8 needs training images to calibrate with; name their folder (data)')
+
 def write_formats(
     model:nn.Module, # From `load_student`
     out:Path, # Folder
@@ -57,9 +62,8 @@ def write_formats(
     train:Tensor=None # Training images for int8 [N, C, H, W], bytes
 )->dict: # Format to file
     "Write a model as ONNX in several formats: `model.onnx`, `model_float16.onnx`, `model_int8.onnx`; ValueError for an unknown one, or int8 without images"
+    _check_formats(formats, train)
     out = Path(out)
-    if odd := [o for o in formats if o not in onnx_formats]: raise ValueError(f"there is no format {odd[0]!r}; there is {', '.join(onnx_formats)}")
-    if 'int8' in formats and train is None: raise ValueError('int8 needs training images to calibrate with; name their folder (data)')
     files = {o: out/f"model{'' if o=='float32' else '_'+o}.onnx" for o in formats}
     with tempfile.TemporaryDirectory() as d:
         full = export_onnx(model, files.get('float32', Path(d)/'full.onnx')) if files else None
@@ -93,7 +97,7 @@ def run_export(
     formats = [] if formats=='none' else formats.split(',')
     net = load_student(checkpoint_of(model) if (Path(model)/'config.yaml').is_file() else model)
     images = model_images(model, net.meta, data, n) if 'int8' in formats or data else None
-    if images is None and 'int8' in formats: raise ValueError('int8 needs training images to calibrate with; name their folder (data)')
+    _check_formats(formats, images)
     if doubt := why_doubt(net.meta): warnings.warn(doubt)
     make_folder(out := Path(out))
     with into_folder(out), tempfile.TemporaryDirectory(dir=out) as d: # what goes wrong leaves the folder as it was, not two models in it

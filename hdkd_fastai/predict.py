@@ -167,6 +167,7 @@ def run_predict(
         with _table_file(Path(out)) if out else nullcontext(sys.stdout) as f:
             bad = sum('error' in o for o in _counted(write_rows(rows, f, format), n, sys.stderr))
             f.flush()
+            if bad==n: raise ValueError(f'none of the {n:,} files could be read, so there is no table')
     except BrokenPipeError: raise # whoever reads has enough
     except OSError as e: raise ValueError(f"cannot write {out or 'to standard output'} ({e.strerror or e}), the table is not whole; make room or choose another file (out)") from e
     return bad

@@ -34,11 +34,13 @@ def lesson_all_formats_of_a_model():
         with expect_fail(ValueError, 'int8 needs training images'): run_export(d/'out', d/'x', 'int8')
         was = {o.name:file_id(o) for o in (d/'out').iterdir()}
         with expect_fail(ValueError, "no format 'int4'"): run_export(save_checkpoint(d/'other', hdkd_tiny(4, n_in=1, img_size=32), CLASSES, OpenImage(32, 'L')), d/'out', 'float32,int4')
+        with expect_fail(ValueError, "no format 'int4'"): run_export(d/'out', d/'x', 'int4')
+        nothing = not (d/'x').exists()
         untouched = {o.name:file_id(o) for o in (d/'out').iterdir()}==was
         with expect_fail(ValueError, 'cannot write into the folder'): (d/'taken').write_text(''); run_export(d/'out', d/'taken'/'x')
         with expect_fail(ValueError, 'holds no finished run'): (d/'run'/'run.json').unlink(); run_export(d/'run', d/'x')
     truth = [Path(o).parent.name for o in probs[''].file]
-    assert files==['README.md','config.json','model.onnx','model.safetensors','model_float16.onnx','model_int8.onnx'] and alone is None and not left and untouched
+    assert files==['README.md','config.json','model.onnx','model.safetensors','model_float16.onnx','model_int8.onnx'] and alone is None and not left and untouched and nothing
     assert table.largest['float32']<1e-4 and table.largest['float16']<5e-3 and table.same[:'float16'].min()>=.995 and table.same['int8']>.8
     assert abs(table.accuracy['PyTorch']-np.mean(probs[''].label==truth))<1e-6 and abs(table.accuracy['int8']-np.mean(probs['model_int8.onnx'].label==truth))<1e-6
     assert model.meta['info']['training']['data']=='phantoms' and model.meta['info']['temperature']>0 # the path stays at home
