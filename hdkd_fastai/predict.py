@@ -211,6 +211,7 @@ def _cluster(ray):
         log.setLevel(level)
         if ours: ray.shutdown()
 
+# %% ../nbs/16_predict.ipynb #4390e2b5
 def _ray_stream(ray, net, files, bs, workers, kwargs):
     "The rows of `predict_files_ray`"
     shares = [dict(files=[os.fsencode(f) for f in o]) for o in chunked(files, 4*bs)]
