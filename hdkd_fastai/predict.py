@@ -141,7 +141,11 @@ def _counted(rows, n, out):
 def _table_file(out):
     "A file for rows: `out` once all are written, and until then `out`.part; a device or a pipe is written to as it is"
     part = out if out.exists() and not out.is_file() else out.with_name(out.name+'.part')
-    with open(part, 'w', newline='') as f: yield f
+    try:
+        with open(part, 'w', newline='') as f: yield f
+    except ValueError: # a refusal
+        if part!=out and not part.stat().st_size: part.unlink()
+        raise
     if part!=out: os.replace(part, out)
 
 # %% ../nbs/16_predict.ipynb #d569e24e
@@ -162,14 +166,16 @@ def run_predict(
     if engine=='local' and workers is not None: raise ValueError("workers are for engine='ray'; leave them out, or choose it")
     if engine=='ray': rows = predict_files_ray(model, files, bs, workers, tta=tta, calibrated=calibrated)
     else: rows = predict_files(load_predictor(model, default_device()), files, bs, tta, calibrated)
-    if not (n := sum(1 for _ in find_images(files))): raise ValueError(f"no images in {', '.join(map(str, L(files))) or 'nothing'}; name image files, or folders that hold some")
+    if not (n := sum(1 for _ in find_images(files))):
+        names = ', '.join(map(str, L(files)))
+        raise ValueError(f"no images{names and ' in '+names}; name image files, or folders that hold some")
     try:
         with _table_file(Path(out)) if out else nullcontext(sys.stdout) as f:
             bad = sum('error' in o for o in _counted(write_rows(rows, f, format), n, sys.stderr))
             f.flush()
             if bad==n: raise ValueError(f'none of the {n:,} files could be read, so there is no table')
     except BrokenPipeError: raise # whoever reads has enough
-    except OSError as e: raise ValueError(f"cannot write {out or 'to standard output'} ({e.strerror or e}), the table is not whole; make room or choose another file (out)") from e
+    except OSError as e: raise ValueError(f"cannot write {out or 'to standard output'} ({e.strerror or e}), the table is not whole; choose another file (out), or make room there") from e
     return bad
 
 # %% ../nbs/16_predict.ipynb #4f0ef6d3

@@ -103,9 +103,11 @@ def lesson_the_command():
         with expect_fail(KeyboardInterrupt), redirect_stderr(io.StringIO()): run_predict(Stops(load_student(student)), [test], 'csv', d/'old.csv', bs=8)
         kept,so_far = (d/'old.csv').read_text(),pd.read_csv(d/'old.csv.part')
         with expect_fail(ValueError, 'cannot write /dev/full (No space left on device), the table is not whole'), redirect_stderr(io.StringIO()): run_predict(student, [test], 'csv', '/dev/full')
-        with expect_fail(ValueError, 'none of the 2 files could be read'), redirect_stderr(io.StringIO()): run_predict(student, [d/'nowhere', test/'glioma'/'bad.png'], 'csv', d/'old.csv')
+        for o in ('old.csv','new.csv'):
+            with expect_fail(ValueError, 'none of the 2 files could be read'), redirect_stderr(io.StringIO()): run_predict(student, [d/'nowhere', test/'glioma'/'bad.png'], 'csv', d/o)
+        assert not [*d.glob('new*')]
         kept += (d/'old.csv').read_text()
-        for x,why in (((student, [d/'empty']), 'no images in'), ((student, [test], 'xml'), "format is 'xml'"), ((student, [test], 'csv', d), 'cannot write'),
+        for x,why in (((student, [d/'empty']), f"no images in {d/'empty'}; name"), ((student, []), 'no images; name'), ((student, [test], 'xml'), "format is 'xml'"), ((student, [test], 'csv', d), 'cannot write'),
                       ((student, [test], 'csv', None, 64, False, False, 'rays'), "engine is 'rays'"), ((student, [test], 'csv', None, 64, False, False, 'local', 2), "workers are for engine='ray'")):
             with expect_fail(ValueError, why): run_predict(*x)
     assert kept=='oldold' and list(so_far.file)==list(lines.file[:len(so_far)]) and 0<len(so_far)<8
