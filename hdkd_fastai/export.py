@@ -71,6 +71,8 @@ def save_checkpoint(
     return path
 
 # %% ../nbs/15_export.ipynb #4f1dc0e5
+def _no_checkpoint(path, e): return ValueError(f'{path} is no checkpoint of hdkd_fastai, or a damaged one ({type(e).__name__}); expected a file written by save_checkpoint')
+
 def _read_tensors(path, device='cpu'):
     "Header and tensors of a safetensors file; ValueError if it is none"
     if not path.exists(): raise ValueError(f'{path} does not exist; expected a folder that hdkd_train or hdkd_export wrote, or a checkpoint')
@@ -81,7 +83,7 @@ def _read_tensors(path, device='cpu'):
         if not (meta is None or isinstance(meta, dict)): raise TypeError('the header is no dictionary')
         return meta,state
     except (SafetensorError,ValueError,OSError,TypeError,RecursionError) as e:
-        raise ValueError(f'{path} is no checkpoint of hdkd_fastai ({type(e).__name__}); expected a file written by save_checkpoint') from e
+        raise _no_checkpoint(path, e) from e
 
 def _check_tensors(path, model, state):
     "ValueError names a tensor of `state` that `model` does not have, or has in another shape"
@@ -112,7 +114,7 @@ def _described(path):
     try: yield
     except Exception as e: # a strange one ends in errors of many kinds
         if isinstance(e.__cause__, ImportError): raise # the library of another network
-        raise ValueError(f'{path} is no checkpoint of hdkd_fastai ({type(e).__name__}); expected a file written by save_checkpoint') from e
+        raise _no_checkpoint(path, e) from e
 
 # %% ../nbs/15_export.ipynb #7b4b6966
 def _rebuild(path, meta, state, classes, device):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from collections import Counter
 from contextlib import contextmanager
-from fastcore.basics import groupby
+from fastcore.basics import groupby,patch
 from fastcore.foundation import L
 from importlib import import_module
 from pathlib import Path
