@@ -60,7 +60,8 @@ def lesson_the_lists():
     assert len(set(everything))==len(everything) and all(everything.index(teacher_of(o))<i for i,o in enumerate(everything) if o.network=='hdkd')
     pairs = [(a,b) for a in everything for b in everything if (a.network,b.network)==('student','hdkd') and b._replace(network='student', variant='' if b.variant in rivals else b.variant)==a]
     differ = {k for a,b in pairs for k,v in run_settings(p, a).items() if run_settings(p, b)[k]!=v}
-    assert differ=={'network','method','stage_power','feat_weight','lr','smoothing'} # student and HDKD train alike, but for what distils and what was tuned
+    assert differ=={'network','method','stage_power','feat_weight','lr','smoothing','alpha'} # student and HDKD train alike, but for what distils and what was tuned
+    assert {(o.data,s['tfms'],s['alpha'] if o.network=='hdkd' else None) for o in everything if o.n and (s := run_settings(p, o))}=={('brain_tumor_mri',None,None), ('brain_tumor_mri',None,.5), ('ham10000','official',None), ('ham10000','official',.9)}
     alone = run_settings(p, next(o for o in everything if o.network=='student' and o.n is None))
     assert all(run_settings(p, o)=={**alone, 'network':o.network} for o in plan_tables(p, brain, '5') if o.network in peers)
     assert {run_settings(p, o)['epochs'] for o in everything if o.n is None}=={20} and {run_settings(p, o)['epochs'] for o in everything if o.n}=={40}
