@@ -440,7 +440,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'hdkd_fastai.files.OnnxFile.answers': ('files.html#onnxfile.answers', 'hdkd_fastai/files.py'),
                                    'hdkd_fastai.files._entries': ('files.html#_entries', 'hdkd_fastai/files.py'),
                                    'hdkd_fastai.files._is_image': ('files.html#_is_image', 'hdkd_fastai/files.py'),
-                                   'hdkd_fastai.files._open_onnx': ('files.html#_open_onnx', 'hdkd_fastai/files.py'),
+                                   'hdkd_fastai.files._of_ours': ('files.html#_of_ours', 'hdkd_fastai/files.py'),
                                    'hdkd_fastai.files._some': ('files.html#_some', 'hdkd_fastai/files.py'),
                                    'hdkd_fastai.files._subfolders': ('files.html#_subfolders', 'hdkd_fastai/files.py'),
                                    'hdkd_fastai.files._too_large': ('files.html#_too_large', 'hdkd_fastai/files.py'),

@@ -263,18 +263,10 @@ def file_checksum(
     return hashlib.sha256(data.replace(stated, _no_sum)).hexdigest()
 
 # %% ../nbs/08_files.ipynb #025915e6
-def _open_onnx(where, model, threads, extra):
-    "Bytes, session, metadata of ours, stated checksum, shape of an image, names and sizes of the outputs; ValueError if it is no file of ours"
-    ort = extra_library('onnxruntime', extra)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads,options.log_severity_level = threads,4 # errors are raised
-    try:
-        data = model if isinstance(model, bytes) else Path(model).read_bytes()
-        session = ort.InferenceSession(data, options, providers=['CPUExecutionProvider'], enable_fallback=0) # or it prints
-        said = session.get_modelmeta().custom_metadata_map
-        outs = {o.name:o.shape for o in session.get_outputs()}
-        n_out = [outs['logits'][1], *(v[1] for k,v in outs.items() if k.endswith('logits'))]
-        return data,session,json.loads(said['hdkd_fastai']),said.get('checksum'),session.get_inputs()[0].shape[1:],[*outs],n_out # older files have no checksum
+@contextmanager
+def _of_ours(where):
+    "Whatever a file that is not ours leads to becomes one line"
+    try: yield
     except Exception as e: raise ValueError(f'{where} is no ONNX file of hdkd_fastai, or a damaged one ({type(e).__name__}); expected one that hdkd_export or export_onnx wrote') from e
 
 # %% ../nbs/08_files.ipynb #71b7ba69
@@ -285,12 +277,20 @@ class OnnxFile:
         threads:int, # For an answer
         extra:str # The extra that brings ONNX Runtime
     ):
-        given = isinstance(model, bytes)
-        self.where = 'the ONNX file' if given else str(model)
+        ort,given = extra_library('onnxruntime', extra),isinstance(model, bytes)
+        self.where,options = 'the ONNX file' if given else str(model),ort.SessionOptions()
         if not (given or Path(model).is_file()): raise ValueError(f"{model} {'is a folder' if Path(model).is_dir() else 'does not exist'}; expected an ONNX file that hdkd_export or export_onnx wrote")
-        self.data,self.session,self.meta,stated,takes,self.names,n_out = _open_onnx(self.where, model, threads, extra)
+        options.intra_op_num_threads,options.log_severity_level = threads,4 # errors are raised
+        with _of_ours(self.where):
+            self.data = model if given else Path(model).read_bytes()
+            self.session = ort.InferenceSession(self.data, options, providers=['CPUExecutionProvider'], enable_fallback=0) # or it prints
+            said = self.session.get_modelmeta().custom_metadata_map
+            self.meta,stated = json.loads(said['hdkd_fastai']),said.get('checksum') # older files have none
+            takes,outs = self.session.get_inputs()[0].shape[1:],{o.name:o.shape for o in self.session.get_outputs()}
+            n_out = [outs['logits'][1], *(v[1] for k,v in outs.items() if k.endswith('logits'))]
         if stated is not None and (len(stated)!=64 or file_checksum(self.data, stated.encode())!=stated): raise ValueError(f'{self.where} is damaged: its checksum is not the one that it was written with; export it again')
         check_header(self.where, self.meta, n_out, takes)
+        self.names = [*outs]
 
 # %% ../nbs/08_files.ipynb #2f7adccd
 @patch
