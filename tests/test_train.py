@@ -11,10 +11,27 @@ from hdkd_fastai.data import *
 from hdkd_fastai.files import *
 from hdkd_fastai.opening import *
 from hdkd_fastai.phantoms import *
+from torch.utils._python_dispatch import TorchDispatchMode
 from hdkd_fastai.train import *
 
 
 def lesson_augmentation():
+    xb = torch.rand(6, 3, 24, 32)
+    angle,f,first = torch.tensor([0.,30,-75,90,180,137]),torch.tensor([.7,1.3,.8,1.,1.2,.9]),torch.tensor([1,0,1,0,1,0]).bool()
+    h,v = torch.tensor([1.,1,-1,-1,1,-1]),torch.tensor([1.,-1,1,-1,1,1])
+    vf = v2.functional
+    def one_by_one(*tfms): return torch.stack([reduce(lambda im,t: t(im, i), tfms, o) for i,o in enumerate(xb)])
+    turns = one_by_one(lambda im,i: vf.rotate(im, float(angle[i]), v2.InterpolationMode.BILINEAR, fill=None),
+                       lambda im,i: vf.horizontal_flip(im) if h[i]<0 else im, lambda im,i: vf.vertical_flip(im) if v[i]<0 else im)
+    light = lambda im,i: vf.adjust_brightness(im, float(f[i]))
+    lights = one_by_one(lambda im,i: light(im, i) if first[i] else im, lambda im,i: vf.adjust_contrast(im, float(f.flip(0)[i])), lambda im,i: im if first[i] else light(im, i))
+    test_close(rotate_flip(xb, angle, h, v), turns, 1e-4)
+    test_close(brightness_contrast(xb.clone(), f, f.flip(0), first), lights, 1e-6)
+    test_close(sharpen(xb.clone(), f+1), one_by_one(lambda im,i: vf.adjust_sharpness(im, float(f[i]+1))), 1e-6)
+    test_close(blur(xb, f), one_by_one(lambda im,i: vf.gaussian_blur(im, 3, float(f[i]))), 1e-6)
+    grey = xb[:,:1]
+    test_close(brightness_contrast(grey.clone(), f, f, first)[1], vf.adjust_brightness(vf.adjust_contrast(grey[1], 1.3), 1.3), 1e-6)
+
     xb = TensorImage(torch.rand(8, 3, 32, 32))
     tfm = official_tfms()[0]
     a,b = tfm(xb, split_idx=0),tfm(xb, split_idx=1)
@@ -24,6 +41,30 @@ def lesson_augmentation():
     assert 0<=a.min() and a.max()<=1
     assert len({float(o.mean()) for o in draws})==8 # a draw for each image
     draws.mean((1,2,3))
+
+    set_seed(0)
+    dot = TensorImage(torch.zeros(400, 1, 33, 33)); dot[...,14:19,26:31] = 1. # ten pixels right of the middle
+    at = official_tfms(max_lighting=0.)[0](dot, split_idx=0).flatten(1).argmax(1)
+    quadrants = (2*(at//33>16)+(at%33>16).long()).bincount()
+    middle = official_tfms(max_rotate=0.)[0](TensorImage(torch.full((400, 3, 33, 33), .5)), split_idx=0)[:,0,16,16] # contrast leaves plain grey as it is
+    assert (quadrants>70).all() # turned to every side
+    assert .349<middle.min()<.36 and .64<middle.max()<.651 # brightness by 30%, and no more
+    quadrants
+
+    class CountOps(TorchDispatchMode):
+        "Count the operations in the context"
+        n = 0
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            self.n += 1
+            return func(*args, **(kwargs or {}))
+
+    loop = v2.Compose([v2.RandomRotation(180, v2.InterpolationMode.BILINEAR), v2.RandomHorizontalFlip(), v2.RandomVerticalFlip(),
+                       v2.ColorJitter(.3, .3), v2.RandomAdjustSharpness(2), v2.GaussianBlur(3)])
+    xb = torch.rand(32, 3, 32, 32)
+    with CountOps() as one: torch.stack([loop(o) for o in xb])
+    with CountOps() as all_: official_tfms()[0](TensorImage(xb), split_idx=0)
+    assert one.n>20*all_.n
+    one.n,all_.n
 
 
 def lesson_learners():
