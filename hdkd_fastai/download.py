@@ -296,7 +296,7 @@ def _kaggle_folder():
     "Where `kagglehub` has put the set"
     try: import kagglehub
     except ImportError as e:
-        raise ValueError("kagglehub is not installed; pip install 'hdkd_fastai[kaggle]', or download by hand") from e
+        raise ValueError("kagglehub is not installed; pip install -e '.[kaggle]', or download by hand") from e
     print(BRAIN_TERMS)
     try: got = Path(kagglehub.dataset_download(BRAIN_HANDLE))
     except Exception as e: raise ValueError(_kaggle_error(e)) from e # its errors have no common class

@@ -205,7 +205,7 @@ def image_spec(
     files = list(files.file if isinstance(files, pd.DataFrame) else files)[:4]
     if all(isinstance(o, (str,Path)) for o in files):
         again = (torch.stack([pixels_of(opener, o) for o in files])/255-_channels(stats[0]))/_channels(stats[1])
-        diff = (again-xb[:len(files)].cpu().as_subclass(Tensor)).abs().max()*max(stats[1])*255
+        diff = (again-xb[:len(files)].cpu().as_subclass(Tensor)).abs().mul(_channels(stats[1])).max()*255
         if diff>2: warnings.warn(f"validation images were opened in another way (up to {diff:.0f} of 255 apart from a plain resize to {opener.size}x{opener.size}), so their metrics may not hold for this folder")
     return opener,stats
 

@@ -183,7 +183,7 @@ def balanced_subset(
 def image_mode(
     files # Image files
 )->str: # 'L' or 'RGB'
-    "'L' if any of `files` is stored in greyscale, else 'RGB', with a warning if few decide; unreadable files do not count"
+    "'L' if any of `files` is stored in greyscale, else 'RGB', with a warning if few decide; unreadable files decide nothing"
     def is_grey(f):
         try:
             with Image.open(f) as im: return im.mode in ('1','L','LA')

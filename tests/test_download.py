@@ -354,7 +354,7 @@ def lesson_brain_tumor_mri():
                 try: calls(download_brain_tumor_mri, Path(d)/'brain')
                 except ValueError as err: lines.append(str(err))
         with mocked.dict(sys.modules, kagglehub=None):
-            with expect_fail(ValueError, "kagglehub is not installed; pip install 'hdkd_fastai[kaggle]'"): download_brain_tumor_mri(Path(d)/'brain')
+            with expect_fail(ValueError, "kagglehub is not installed; pip install -e '.[kaggle]'"): download_brain_tumor_mri(Path(d)/'brain')
         with mocked.dict(sys.modules, kagglehub=Mock(dataset_download=lambda _: d)):
             with expect_fail(ValueError, 'has no folder Training'): calls(download_brain_tumor_mri, Path(d)/'brain')
     assert len(lines)==len(raised) and all(k in o and '\n' not in o for k,o in zip(raised, lines)), lines

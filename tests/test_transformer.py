@@ -130,7 +130,7 @@ def lesson_what_the_whole_module_computes():
     z = torch.cat([dflt.cls_token.expand(2,1,64), dflt.dist_token.expand(2,1,64), z], 1) + dflt.pos_embed
     for l in dflt.layers:
         z = msa_by_hand(layer_norm(z, l.norm), l.attn, heads=4) + z # Eq. 1
-        z = mlp_by_hand(z, l.mlp) + z # Eq. 2
+        z = mlp_by_hand(z, l.mlp) + z # Eq. 2 without its LN
     by_hand = layer_norm(z, dflt.norm)[:,:2]
     torch.testing.assert_close(dflt(x), by_hand, rtol=1e-9, atol=1e-11)
     dflt(x).shape, (dflt(x)-by_hand).abs().max()
