@@ -164,7 +164,7 @@ class PixelDL(TfmdDL):
         if ok and isinstance(opener.seen, PixelCache): return opener,items[reader.cols[0]].tolist()
     def create_batches(self, samps):
         if (source := self._source()) is None: return super().create_batches(samps)
-        targets = [fa_collate([tl[i] for i in range_of(tl)]) for tl in self.dataset.tls[1:]]
+        targets = [fa_collate(list(tl[range_of(tl)])) for tl in self.dataset.tls[1:]]
         return map(partial(self._gather, *source, targets), chunked(samps, self.bs, self.drop_last))
     def _gather(self, opener, files, targets, idxs):
         rows = [opener.seen.rows.get(str(files[i]), -1) for i in idxs]

@@ -36,7 +36,7 @@ def image_dls(
     num_workers:int=0 # Images come from memory, so other processes would only cost
 )->DataLoaders: # Over the train and valid rows; `dls.test_dl(rows, with_labels=True)` takes test rows
     "fastai `DataLoaders` from a table of images"
-    block,bs = image_block(opener, sorted(df.label.unique()), batch_tfms),min(bs, (df.split=='train').sum())
+    block,bs = image_block(opener, sorted(df.label.unique()), batch_tfms),min(bs, int((df.split=='train').sum()))
     return block.dataloaders(df[df.split!='test'], bs=bs, device=device, num_workers=num_workers)
 
 # %% ../nbs/08e_data.ipynb #d54ea34d

@@ -38,7 +38,7 @@ def prepare(
     opener = OpenImage(size, image_mode(df.file))
     classes,n_in = sorted(df.label.unique()),1 if opener.mode=='L' else 3
     student = model_families[model][2](len(classes), n_in=n_in, img_size=size)
-    if teacher: check_teacher(teacher := load_checkpoint(teacher, classes=classes), student, opener)
+    if teacher: check_teacher(teacher := load_checkpoint(teacher, classes=classes), student, opener, dict(data=path, split='published', split_seed=seed))
     good = open_all(df, opener, skip_bad)
     if per_class is None: per_class = min(40, good[good.split=='train'].label.value_counts().min())
     balanced_subset(good, per_class, seed) # are there enough?
@@ -176,7 +176,7 @@ def report(
     shape = (1 if opener.mode=='L' else 3, opener.size, opener.size)
     gain,table = gain_of(runs),result_table(runs, models, shape)
     for k,m in models.items():
-        trained = OpenImage(m.meta['size'], m.meta['mode']) if hasattr(m, 'meta') else opener # a teacher from a file keeps its size
+        trained = OpenImage(m.meta['size'], m.meta['mode']) if hasattr(m, 'meta') else opener # a teacher from a file keeps its size; `check_teacher` saw that all else is the same
         save_checkpoint(out/f"{k.lower().replace(' ', '_')}.safetensors", m, classes, trained, accuracy=runs[0][k].accuracy)
     write_pictures(out, first, runs, df)
     res = {**res, 'fast': {k:str(v) for k,v in first['HDKD'][0].fast.chosen.items()}, 'images': pd.crosstab(df.split, df.label).to_dict('index'), 'networks': {k:dict(parameters=count_params(m), macs=count_macs(m, shape)) for k,m in models.items()},

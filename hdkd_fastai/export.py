@@ -350,7 +350,8 @@ class FromPixels(nn.Module):
     ):
         super().__init__()
         self.model,self.meta = model,model.meta
-        for k,v in zip(('mean','std'), self.meta['stats']): self.register_buffer(k, torch.tensor(v, dtype=torch.float32).view(1, -1, 1, 1))
+        device = next(model.parameters()).device
+        for k,v in zip(('mean','std'), self.meta['stats']): self.register_buffer(k, torch.tensor(v, dtype=torch.float32, device=device).view(1, -1, 1, 1))
         self.heads = ['cls_logits','dist_logits'] if getattr(model, 'head_dist', None) is not None else []
         self.names = ['probs','logits',*self.heads]
     def forward(self, pixels): # [B, C, H, W], bytes -> probabilities and logits, each [B, n_out], in the order of `names`

@@ -168,6 +168,9 @@ def choose(self:FastCallback,
     if self.dtype==torch.bfloat16 and not bf16: warnings.warn(f'no bfloat16 in hardware on {device.type}; training in float32')
     comp = self.compile
     if comp is None: comp = not (fused or theirs or looks) and device.type in worth_compiling and self.fit_macs(hdkd)>=worth_compiling[device.type]
+    if comp and isinstance(self.model, nn.DataParallel) and len(self.model.device_ids)>1:
+        warnings.warn('DataParallel would give every GPU the compiled parts of the first; training without torch.compile')
+        comp = False
     if comp and (e := compile_error(device.type)):
         warnings.warn(f'torch.compile does not work here ({e}); training without')
         comp = False

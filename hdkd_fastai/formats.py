@@ -34,14 +34,13 @@ def model_images(
     seed:int=0, # For their choice
     opened:dict=None # Images that earlier calls opened, so that several models share them
 )->LabelledPixels: # Training and test images as bytes, and the class numbers of the latter; None if there is nowhere to look
-    "Images of a model to calibrate and to measure with; ValueError if they have other classes"
-    c = NS(**read_config(path)) if (Path(path)/'run.json').is_file() else None
-    if not (data or c): return None
-    where = (data or c.data, *((c.split, meta['size'], c.split_seed, c.skip_bad) if c else ('published', meta['size'], 0, True)))
-    images = shared_images({} if opened is None else opened, *where)
-    df,opener = (subset_images(images, c.n, c.seed) if c else images).table,OpenImage(meta['size'], meta['mode'])
+    "Images of a model to calibrate and to measure with; ValueError if they have other classes, or are not those of the run"
+    is_run,opened = (Path(path)/'run.json').is_file(),{} if opened is None else opened
+    if not (data or is_run): return None
+    images = run_images(path, data, opened) if is_run else shared_images(opened, data, 'published', meta['size'], 0, True)
+    df,opener = images.table,OpenImage(meta['size'], meta['mode'])
     if (there := sorted(df.label.unique()))!=sorted(meta['classes']):
-        raise ValueError(f"{data or c.data} has the classes {', '.join(there)}; the model knows {', '.join(meta['classes'])}")
+        raise ValueError(f"{data or path} has the classes {', '.join(there)}; the model knows {', '.join(meta['classes'])}")
     opener.seen = images.opener.seen if images.opener.mode==opener.mode else {}
     train,test = df[df.split=='train'],df[df.split=='test']
     pixels = lambda rows: torch.stack([pixels_of(opener, o) for o in rows.file])
@@ -95,7 +94,7 @@ def run_export(
 )->pd.DataFrame: # From `format_accuracy`, or None without images
     "Write the folder that `save_student` describes and ONNX files into it, in place of those of an earlier model; with images, tell the accuracy of each; ValueError says what is missing"
     formats = [] if formats=='none' else formats.split(',')
-    net = load_student(checkpoint_of(model) if (Path(model)/'config.yaml').is_file() else model)
+    net = load_student(model if (Path(model)/'config.json').is_file() else checkpoint_of(model))
     images = model_images(model, net.meta, data, n) if 'int8' in formats or data else None
     _check_formats(formats, images)
     if doubt := why_doubt(net.meta): warnings.warn(doubt)

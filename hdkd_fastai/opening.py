@@ -22,6 +22,7 @@ class PILGrey(PILImageBW):
 # %% ../nbs/08c_opening.ipynb #cfa4a9f0
 class OpenImage(Transform):
     "Open an image file at one size and in one mode, from memory if it was opened before"
+    input_types = (Path,str,Tensor,np.ndarray,bytes,Image.Image) # what `learn.predict` takes
     def __init__(self,
         size:int, # Height and width
         mode:str='RGB', # 'RGB' or 'L'

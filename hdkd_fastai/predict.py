@@ -161,13 +161,14 @@ def run_predict(
     workers:int=None # For 'ray': how many; None: one for each core
 )->int: # Number of files that were passed over
     "Classify files and write a row for each; ValueError if there is nothing to do"
+    files = L(files) # counted first, then opened
     if format not in ('csv','jsonl'): raise ValueError(f"format is {format!r}; expected 'csv' or 'jsonl'")
     if engine not in ('local','ray'): raise ValueError(f"engine is {engine!r}; expected 'local' or 'ray'")
     if engine=='local' and workers is not None: raise ValueError("workers are for engine='ray'; leave them out, or choose it")
     if engine=='ray': rows = predict_files_ray(model, files, bs, workers, tta=tta, calibrated=calibrated)
     else: rows = predict_files(load_predictor(model, default_device()), files, bs, tta, calibrated)
     if not (n := sum(1 for _ in find_images(files))):
-        names = ', '.join(map(str, L(files)))
+        names = ', '.join(map(str, files))
         raise ValueError(f"no images{names and ' in '+names}; name image files, or folders that hold some")
     try:
         with _table_file(Path(out)) if out else nullcontext(sys.stdout) as f:

@@ -8,8 +8,8 @@ __all__ = ['demo_phantoms', 'Images', 'own_networks', 'balances', 'methods', 'wi
            'file_id', 'checkpoint_of', 'ProgressLine', 'write_json', 'read_json', 'read_run', 'run_defaults',
            'read_config', 'as_declared', 'check_config', 'balance_rows', 'run_loss', 'distilling_learner',
            'run_learner', 'save_figure', 'versions', 'describe', 'find_run', 'fast_choice', 'write_run', 'train_run',
-           'repeat_run', 'load_run', 'evaluate_one', 'write_comparison', 'write_maps', 'report_text', 'comparison_text',
-           'evaluate_runs', 'collect_runs']
+           'repeat_run', 'run_images', 'load_run', 'evaluate_one', 'write_comparison', 'write_maps', 'report_text',
+           'comparison_text', 'evaluate_runs', 'collect_runs']
 
 # %% ../nbs/17_runs.ipynb #8c360c50
 import hashlib,platform,reprlib,sys,tempfile,torchvision,warnings,yaml
@@ -87,14 +87,20 @@ def images_id(
 def check_teacher(
     teacher, # From `load_checkpoint`
     student, # The student it is to teach
-    opener:OpenImage # How this run opens images
+    opener:OpenImage, # How this run opens images
+    config:dict=None # Arguments of `train_run`
 ):
-    "ValueError unless `teacher` has the student's stages and was trained on images of the same kind"
+    "ValueError unless `teacher` has the student's stages and was trained on images of the same kind, none of them this run's test images as far as is known"
     if teacher.meta['kind']!='HDKDTeacher': raise ValueError(f"the teacher's checkpoint holds a {teacher.meta['kind']}; expected an HDKDTeacher")
     for what,theirs,ours in (('stage widths', teacher.config['channels'], student.config['channels']),
                              ('stem stride', teacher.config['stem_stride'], student.config['stem_stride']),
-                             ('image mode', teacher.meta['mode'], opener.mode)):
+                             ('image mode', teacher.meta['mode'], opener.mode),
+                             ('normalisation', *(np.round(o, 4).tolist() for o in (teacher.meta['stats'], opener.stats)))):
         if list(L(theirs))!=list(L(ours)): raise ValueError(f"the teacher's {what} is {theirs}, the student's {ours}; use a teacher of the same family and data")
+    seen = (teacher.meta['info'].get('training') or {}) if config else {}
+    if config and seen.get('data')==(config['data'] and Path(config['data']).name):
+        for k in ('split','split_seed'):
+            if k in seen and seen[k]!=config[k]: raise ValueError(f"the teacher was trained with {k} {seen[k]} of these images, this run has {config[k]}: it may know test images of this run; train a teacher with the same {k}")
 
 # %% ../nbs/17_runs.ipynb #72b2ad2b
 def make_folder(
@@ -135,9 +141,10 @@ def file_id(
 def checkpoint_of(
     path:Path # Folder of a run, or a checkpoint
 )->Path: # The checkpoint
-    "`model.safetensors` of a run's folder; ValueError if the run is not finished, or the file is no longer the one it wrote"
+    "`model.safetensors` of the folder of a run, or of `save_student`; ValueError if the run is not finished, or the file is no longer the one it wrote"
     path = Path(path)
     if not path.is_dir(): return path
+    if (path/'config.json').is_file() and not (path/'config.yaml').exists(): return path/'model.safetensors'
     check_finished(path)
     f,known = path/'model.safetensors',read_run(path).get('model_id') # older runs have none
     if known and f.is_file() and file_id(f)!=known: raise ValueError(f'{f} is damaged: its checksum is not the one in run.json; put the right file back, or train again')
@@ -326,7 +333,7 @@ def run_learner(
     elif c.network!='hdkd': learn = peer_learner(dls, c.network, loss_func=loss)
     else:
         learn = distilling_learner(config, dls, teacher, **kw)
-        check_teacher(teacher, learn.model, images.opener)
+        check_teacher(teacher, learn.model, images.opener, config)
     return learn.to_fast(**without_levers(c.leave_out)) if c.fast else learn
 
 # %% ../nbs/17_runs.ipynb #991bf3df
@@ -476,6 +483,19 @@ def repeat_run(
 # %% ../nbs/17_runs.ipynb #3abd4264
 Run = namedtuple('Run', 'name path config images learn')
 
+def run_images(
+    path:Path, # Folder of a finished run
+    data:Path=None, # Where the images are now; None: where they were
+    opened:dict=None # Images that earlier calls opened, so that several runs share them
+)->Images: # Those it was trained, validated and is tested with
+    "Images of a run; ValueError if they, or their split, are no longer the same"
+    c = NS(**check_config(read_config(path)))
+    images = shared_images({} if opened is None else opened, data or c.data, c.split, c.size, c.split_seed, c.skip_bad)
+    images = subset_images(images, c.n, c.seed)
+    if images_id(images.table)!=read_run(path)['images_id']:
+        raise ValueError(f'the images in {data or c.data or "phantoms"}, or their split, are not those that {path} was trained with; its test images cannot be trusted')
+    return images
+
 def load_run(
     path:Path, # Folder of a finished run
     data:Path=None, # Where the images are now; None: where they were
@@ -484,13 +504,8 @@ def load_run(
     "Network and images of a run; ValueError if it is not finished, or its images are no longer the same"
     path = Path(path)
     if not path.is_dir(): raise ValueError(f"{path} {'is not a folder' if path.exists() else 'does not exist'}; expected the folder of a run of train_run (hdkd_train)")
-    model,config = load_checkpoint(checkpoint_of(path)),check_config(read_config(path))
-    c,res = NS(**config),read_run(path)
-    images = shared_images({} if opened is None else opened, data or c.data, c.split, c.size, c.split_seed, c.skip_bad)
-    images = subset_images(images, c.n, c.seed)
-    if images_id(images.table)!=res['images_id']:
-        raise ValueError(f'the images in {data or c.data or "phantoms"}, or their split, are not those that {path} was trained with; its test images cannot be trusted')
-    dls = image_dls(images.table, images.opener, bs=c.bs)
+    model,config,images = load_checkpoint(checkpoint_of(path)),check_config(read_config(path)),run_images(path, data, opened)
+    dls = image_dls(images.table, images.opener, bs=config['bs'])
     return Run(path.resolve().name, path, config, images, Learner(dls, model.to(dls.device), metrics=accuracy))
 
 # %% ../nbs/17_runs.ipynb #18833804
@@ -530,8 +545,9 @@ def write_maps(
     if not runs: return
     part = runs[0].images.table
     rows = part[part.split==on].groupby('label').sample(1, random_state=0)
-    xb = runs[0].learn.dls.test_dl(rows).one_batch()[0]
-    fig = plot_activation_maps({o.name:o.learn.model for o in runs}, xb, titles=list(rows.label), max_n=8)
+    xbs = [o.learn.dls.test_dl(rows).one_batch()[0][:8] for o in runs] # runs may differ in size
+    maps = {o.name: activation_map(o.learn.model, xb) for o,xb in zip(runs, xbs)}
+    fig = plot_attention_maps(maps, xbs[0], list(rows.label), 8, 'channel mean of stage3, scaled per image')
     fig.suptitle('Where stage 3 is active, which is no evidence for a class')
     save_figure(fig, out/f'{on}_activation_maps.png')
 
@@ -578,8 +594,8 @@ def evaluate_runs(
     with into_folder(out):
         evs = {o.name: evaluate_one(o, on) for o in runs}
         for k,e in evs.items(): print(f'{k}, {e.n} {on} images\n\n{report_text(e)}\n')
-        write_maps(runs, on, out)
         if len(runs)>1: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(write_comparison(evs, on, out))}\n')
+        write_maps(runs, on, out)
     print(f"Reports and predictions in {', '.join(str(o.path) for o in runs)}; {'comparison and ' if len(runs)>1 else ''}activation maps in {out}")
     return evs
 

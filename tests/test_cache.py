@@ -226,12 +226,14 @@ def lesson_the_same_batches():
             learn.export(Path(d)/'learn.pkl')
             with learn.no_bar():
                 preds.append(learn.get_preds(dl=learn.dls.test_dl(test, with_labels=True)))
-                one = learn.predict(test.iloc[0])
+                one,f = learn.predict(test.iloc[0]),test.file.iloc[0]
+                kinds = {type(o).__name__: learn.predict(o)[2] for o in (Path(f), str(f), PILImage.create(f), PILImageBW.create(f), np.array(Image.open(f)))}
         with heard(): again = load_learner(Path(d)/'learn.pkl') # pickle is not for files from strangers, as fastai warns
         with again.no_bar(): loaded = again.get_preds(dl=again.dls.test_dl(test))[0]
         plain = [type(o).__name__ for o in (learn.dls.valid, again.dls.test_dl(test))]
     for a,b in zip(*preds): assert torch.equal(a, b)
     assert torch.equal(loaded, preds[1][0]) and type(again.dls.valid_ds.tls[0].tfms.fs[1].seen) is dict
+    assert len(kinds)==5 and all(torch.equal(o, one[2]) for o in kinds.values())
     torch.testing.assert_close(one[2], preds[1][0][0], rtol=0, atol=1e-6)
     assert plain==['PixelDL']*2 and list(learn.dls.vocab)==sorted(CLASSES) and learn.dls.c==4
     preds[1][0][:3]

@@ -100,6 +100,7 @@ def lesson_one_line_to_dataloaders():
         stray = next(f for f in files if 'Training' in f.parts)
         Image.open(stray).convert('L').save(stray)
         grey = [load(seed) for seed in range(4)]
+    assert type(grey[0].bs) is int and grey[0].bs==4 # fewer images than a batch should have
     assert colour==[3]*4 and [o.one_batch()[0].shape[1] for o in grey]==[1]*4 and any(stray not in set(o.table.file) for o in grey)
     [stray in set(o.table.file) for o in grey]
 

@@ -14,6 +14,8 @@ from hdkd_fastai.phantoms import *
 from hdkd_fastai.resume import *
 from hdkd_fastai.runs import *
 from hdkd_fastai.train import *
+import io
+from contextlib import redirect_stdout
 from fastcore.test import expect_fail
 from hdkd_fastai.predict import *
 from hdkd_fastai.student import *
@@ -32,7 +34,7 @@ def lesson_the_result_as_a_table():
 
 
 def lesson_what_it_leaves_behind():
-    with tempfile.TemporaryDirectory() as d:
+    with tempfile.TemporaryDirectory() as d, redirect_stdout(io.StringIO()) as told:
         out = Path(d)/'new'/'out'
         res = run_demo(size=32, per_class=8, epochs=1, teacher_epochs=1, seeds=2, out=out, phantoms=dict(n_train=20, n_test=8))
         files = sorted(o.name for o in out.iterdir())
@@ -46,6 +48,7 @@ def lesson_what_it_leaves_behind():
     assert len(kept['runs'])==2 and kept['images']['train']==dict.fromkeys(CLASSES, 18) and kept['images']['test']==dict.fromkeys(CLASSES, 8)
     assert kept['gain_points']['mean']==np.mean(kept['gain_points']['per_seed']) and kept['networks']['HDKD']['parameters']==count_params(student)
     assert again['runs'][0]['teacher']['confusion']==kept['runs'][0]['teacher']['confusion'] # the same teacher, from its file
+    print(told.getvalue().replace(d, '.'))
     answer.label[0], files
 
 

@@ -195,6 +195,11 @@ def lesson_stages_are_checked_before_any_weight_moves():
     with expect_fail(ValueError, 'two HDKDCallbacks'): tiny_learner(HDKDCallback(hdkd_teacher_tiny(4, n_in=1))).fit(1)
     with expect_fail(ValueError, 'alpha is 2'): HDKDCallback(None, alpha=2)
     with expect_fail(ValueError, 'temperature is 0'): HDKDCallback(None, temperature=0)
+    first_one = tiny_learner()
+    second = Learner(first_one.dls, deepcopy(first_one.model), cbs=first_one.hdkd)
+    with second.no_bar(), second.no_logging(): second.fit(1)
+    with first_one.no_bar(), expect_fail(ValueError, 'was given to another learner'): first_one.fit(1)
+    assert len(second.recorder.values[0])==5 and second.hdkd.learn is second
     try: tiny_learner(hdkd_kw=dict(student_stages=('stage1','stage4'))).fit(1)
     except ValueError as e: msg = str(e)
     print(msg)

@@ -38,9 +38,12 @@ def lesson_all_formats_of_a_model():
         nothing = not (d/'x').exists()
         untouched = {o.name:file_id(o) for o in (d/'out').iterdir()}==was
         with expect_fail(ValueError, 'cannot write into the folder'): (d/'taken').write_text(''); run_export(d/'out', d/'taken'/'x')
+        is_one = checkpoint_of(d/'out')==d/'out'/'model.safetensors'
+        f = first((data/'Training'/'glioma').iterdir()); shutil.copy(f, f.with_name('one_more.png'))
+        with expect_fail(ValueError, 'are not those that'): run_export(d/'run', d/'x', data=data)
         with expect_fail(ValueError, 'holds no finished run'): (d/'run'/'run.json').unlink(); run_export(d/'run', d/'x')
     truth = [Path(o).parent.name for o in probs[''].file]
-    assert files==['README.md','config.json','model.onnx','model.safetensors','model_float16.onnx','model_int8.onnx'] and alone is None and not left and untouched and nothing
+    assert files==['README.md','config.json','model.onnx','model.safetensors','model_float16.onnx','model_int8.onnx'] and alone is None and not left and untouched and nothing and is_one
     assert table.largest['float32']<1e-4 and table.largest['float16']<5e-3 and table.same[:'float16'].min()>=.995 and table.same['int8']>.8
     assert abs(table.accuracy['PyTorch']-np.mean(probs[''].label==truth))<1e-6 and abs(table.accuracy['int8']-np.mean(probs['model_int8.onnx'].label==truth))<1e-6
     assert model.meta['info']['training']['data']=='phantoms' and model.meta['info']['temperature']>0 # the path stays at home

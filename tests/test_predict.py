@@ -99,6 +99,8 @@ def lesson_the_command():
         with redirect_stderr(io.StringIO()): run_predict(student, [test], 'jsonl', d/'rows.jsonl')
         lines,rows = pd.read_csv(io.StringIO(out.getvalue())),[json.loads(o) for o in (d/'rows.jsonl').read_text().splitlines()]
         want = [o for o in predict_files(student, test) if 'error' not in o]
+        with redirect_stderr(io.StringIO()): run_predict(student, (test/'glioma').glob('glioma*.png'), 'csv', d/'few.csv')
+        assert len(pd.read_csv(d/'few.csv'))==len(list((test/'glioma').glob('glioma*.png')))>0
         (d/'empty').mkdir(); (d/'old.csv').write_text('old')
         with expect_fail(KeyboardInterrupt), redirect_stderr(io.StringIO()): run_predict(Stops(load_student(student)), [test], 'csv', d/'old.csv', bs=8)
         kept,so_far = (d/'old.csv').read_text(),pd.read_csv(d/'old.csv.part')

@@ -60,7 +60,7 @@ def lesson_one_training():
     images = load_images(size=32, phantoms=dict(n_train=6, n_test=4))
     config = {**run_defaults(), 'size':32, 'bs':64, 'smoothing':0., 'tfms':'none', 'feat_weight':3., 'alpha':.3}
     teacher = run_learner({**config, 'network':'teacher'}, images).model
-    teacher.meta = dict(kind='HDKDTeacher', mode='L')
+    teacher.meta = dict(kind='HDKDTeacher', mode='L', stats=[[.449],[.226]], info={})
     found = {}
     for method in methods:
         learn = run_learner({**config, 'method':method}, images, teacher)
@@ -88,15 +88,18 @@ def lesson_evaluation():
         res = train_run(network='MobileNetV2', out=d/'peer', **kw)
         train_run(network='student', out=d/'student', **kw)
         evs = evaluate_runs([d/'student', d/'peer'], out=d/'both')
+        train_run(network='student', out=d/'large', **{**kw, 'size':64}, stem_stride=4)
+        evs |= evaluate_runs([d/'student', d/'large'], out=d/'sizes') # each is shown its own size
         again = repeat_run(d/'peer', out=d/'again')
         same = (d/'peer'/'model.safetensors').read_bytes()==(d/'again'/'model.safetensors').read_bytes()
+        sizes = sorted(o.name for o in (d/'sizes').iterdir())
         maps = sorted(o.name for o in (d/'both').iterdir())
-    assert same and res['config']['network']=='MobileNetV2' and evs['peer'].n==16 and 'test_comparison.json' in maps
+    assert same and res['config']['network']=='MobileNetV2' and evs['peer'].n==16 and 'test_comparison.json' in maps and sizes==maps
     res['parameters'], maps
 
 
 def lesson_a_run_repeats_itself():
-    with tempfile.TemporaryDirectory() as d:
+    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()):
         d = Path(d)
         data = make_phantoms(d/'phantoms', n_train=16, n_test=8, size=32)
         kw = dict(data=data, size=32, epochs=2, bs=16)
@@ -161,7 +164,7 @@ def lesson_a_run_repeats_itself():
         order,run_valid,stopped = 1000,False,False
         def before_batch(self):
             if self.epoch==2 and not StopOnce.stopped: StopOnce.stopped = True; raise KeyboardInterrupt
-    with tempfile.TemporaryDirectory() as d:
+    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()) as told:
         kw = dict(data=make_phantoms(Path(d)/'phantoms', n_train=12, n_test=4, size=32), network='student', size=32, epochs=3)
         train_run(out=Path(d)/'whole', **kw)
         defaults.callbacks.append(StopOnce)
@@ -174,6 +177,7 @@ def lesson_a_run_repeats_itself():
         a,b = ((Path(d)/o/'model.safetensors').read_bytes() for o in ('whole','stopped'))
         h = [pd.read_csv(Path(d)/o/'history.csv') for o in ('whole','stopped')]
     assert left==['.lock','config.yaml','last.ckpt','last.ckpt.previous'] and a==b and h[0].equals(h[1])
+    print(told.getvalue().replace(d, '.'))
     h[1].round(3)
 
 
@@ -198,7 +202,7 @@ def lesson_smoothed():
     images = load_images(size=32, phantoms=dict(n_train=6, n_test=2))
     config = check_config({k:p.default for k,p in inspect.signature(train_run).parameters.items() if k!='out'} | dict(network='student'))
     teacher = hdkd_teacher_tiny(4, n_in=1)
-    teacher.meta = dict(kind='HDKDTeacher', mode='L') # as `load_checkpoint` leaves it
+    teacher.meta = dict(kind='HDKDTeacher', mode='L', stats=[[.449],[.226]], info={}) # as `load_checkpoint` leaves it
     smoothing = lambda **kw: run_learner(config|kw, images, teacher).loss_func.func.label_smoothing
     got = {'student':smoothing(), 'hdkd':smoothing(network='hdkd'), 'teacher':smoothing(network='teacher'), 'student, paper':smoothing(recipe='paper'),
            'student, 0':smoothing(smoothing=0.), 'student, paper, 0.2':smoothing(recipe='paper', smoothing=.2), 'teacher, 0.2':smoothing(network='teacher', smoothing=.2)}
@@ -234,6 +238,8 @@ def lesson_refused_runs():
         data = make_phantoms(d/'phantoms', n_train=10, n_test=4, size=32)
         save_checkpoint(d/'base.safetensors', hdkd_teacher(4, n_in=1), CLASSES, OpenImage(64, 'L'))
         save_checkpoint(d/'student.safetensors', hdkd_tiny(4, n_in=1), CLASSES, OpenImage(64, 'L'))
+        for k,kw in dict(plain=dict(stats=([0.],[1.])), other=dict(training=dict(data='phantoms', split='published', split_seed=1))).items():
+            save_checkpoint(d/f'{k}.safetensors', hdkd_teacher_tiny(4, n_in=1), CLASSES, OpenImage(64, 'L'), **kw)
         (d/'bad.yaml').write_text('epoch: 3')
         (d/'broken.yaml').write_text('epochs: [3')
         lines = [refused_run("network is 'cnn'; expected teacher, student, hdkd, one of MobileNetV2", network='cnn'),
@@ -255,6 +261,9 @@ def lesson_refused_runs():
                  refused_run("needs a teacher", network='hdkd'),
                  refused_run("a teacher was given", teacher=d/'base.safetensors'),
                  refused_run("stage widths is [64, 96, 192]", network='hdkd', teacher=d/'base.safetensors', data=data),
+                 refused_run("normalisation is [[0.0], [1.0]], the student's [[0.449], [0.226]]", network='hdkd', teacher=d/'plain.safetensors', data=data),
+                 refused_run('with split_seed 1 of these images, this run has 0', network='hdkd', teacher=d/'other.safetensors', data=data),
+                 refused_run('with split published of these images, this run has clean', network='hdkd', teacher=d/'other.safetensors', data=data, split='clean'),
                  refused_run('holds a HDKDStudent', network='hdkd', teacher=d/'student.safetensors', data=data),
                  refused_run('multiples of 16', size=50, data=data),
                  refused_run('is not a folder', data=d/'missing'),
