@@ -252,6 +252,7 @@ def _check_numbers(c):
     "ValueError for a number that no run can have"
     for k in ('epochs','n','bs'):
         if (v := getattr(c, k)) is not None and v<1: raise ValueError(f'{k} is {v}; it must be at least 1')
+    if not 0<c.size<10_000: raise ValueError(f'size is {c.size}; it must be above 0 and below 10,000')
     for k in ('seed','split_seed'):
         if (v := getattr(c, k))<0: raise ValueError(f'{k} is {v}; it must not be negative')
     if c.lr is not None and not 0<c.lr<math.inf: raise ValueError(f'lr is {c.lr}; it must be above 0')

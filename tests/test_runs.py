@@ -249,6 +249,7 @@ def lesson_refused_runs():
                  refused_run("balance is 'all'", balance='all'),
                  refused_run("smote_by is 'pixel'; expected pixels, thumbnails", smote_by='pixel'),
                  refused_run('epochs is 0', epochs=0),
+                 refused_run('size is 16000; it must be above 0 and below 10,000', size=16_000),
                  refused_run('n is 2.5; expected a whole number', n=2.5),
                  refused_run("lr is 'fast'; expected a number", lr='fast'),
                  refused_run('lr is -1.0; it must be above 0', lr=-1),
