@@ -12,6 +12,7 @@ from fastcore.test import expect_fail
 from hypothesis import given,settings,strategies as st
 from PIL import Image,ImageDraw
 import io,shutil,subprocess,sys,tempfile
+from unittest import mock
 from hdkd_fastai.phantoms import *
 @contextmanager
 def quiet():
@@ -97,6 +98,7 @@ def lesson_lesions_not_images():
     with expect_fail(ValueError, "lesion_id 'HAM_0001' has 2 different labels"):
         carve_groups(fake_meta([('nv', 1), ('nv', 2)]).assign(label=['nv','nv','mel']), .2)
     assert [len(o) for o in carve_groups(fake_meta([('nv', 1)]*2), .9)]==[1, 1]                  # never all
+    assert [len(o) for o in carve_groups(fake_meta([('nv', 1)]*12), .2)]==[10, 2]                # 2.4 rounded
     rest,part = carve_groups(fake_meta([('nv', 2)]*10+[('mel', 1), ('mel', 3), ('mel', 2)]), .3)
     part.groupby('label').size()
 
@@ -269,6 +271,9 @@ def lesson_ham10000():
             "class 'df' has 0 lesions with exactly one image": rows(lambda o: o.assign(lesion_id=o.lesion_id.where(o.dx!='df', 'HAM_df')))}
         lines = [error_of(ham10000_table, good, how) for how in cases.values()]
         assert all(k in o and '\n' not in o for k,o in zip(cases, lines)), lines
+        other = lambda found, known: [] if 'lesions' in known else ['nv has 1 of 663'] # as if all images were there, and other ones in the test part
+        with mock.patch.dict(ham10000_table.__globals__, count_differences=other):
+            with expect_fail(ValueError, "the test part is not the paper's: nv has 1 of 663; check lesion_id"): ham10000_table(good)
     lines
 
     with tempfile.TemporaryDirectory() as d:

@@ -84,6 +84,8 @@ def lesson_exact_counts():
         cases = {'default': {}, 'MBConv': dict(block='mbconv'), 'stem stride 4': dict(stem_stride=4),
                  '64/128/192': dict(channels=(64,128,192)), '4 classes': dict(n_out=4)}
         counts = pd.DataFrame({f.__name__: {k: total(f, **kw) for k,kw in cases.items()} for f in (hdkd_student,hdkd)})
+        heads = {(o.heads,o.qkv.out_features//(3*o.heads)) for f in (hdkd_student,hdkd) for o in f(7).modules() if isinstance(o, MultiHeadSelfAttention)}
+    assert heads=={(8, 32)} # 4 heads of 64 have as many parameters
     assert counts.hdkd_student.tolist()==[3_724_977, 3_724_487, 3_687_345, 3_884_209, 3_724_977-771]
     assert counts.hdkd.tolist()==[3_727_288, 3_726_798, 3_689_656, 3_886_520, 3_727_288-1542]
     counts

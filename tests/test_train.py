@@ -7,6 +7,7 @@ from hdkd_fastai.teacher import *
 from torchvision.transforms import v2
 from fastcore.test import expect_fail
 import tempfile
+from unittest import mock
 from hdkd_fastai.data import *
 from hdkd_fastai.files import *
 from hdkd_fastai.opening import *
@@ -40,6 +41,7 @@ def lesson_augmentation():
     assert torch.equal(b, xb) and a.shape==xb.shape and type(a) is TensorImage # validation images stay as they are
     assert 0<=a.min() and a.max()<=1
     assert len({float(o.mean()) for o in draws})==8 # a draw for each image
+    assert not any(getattr(o, 'coord_fs', []) for o in medical_tfms()) # no warp
     draws.mean((1,2,3))
 
     set_seed(0)
@@ -107,7 +109,10 @@ def lesson_the_student_s_recipe_in_the_paper():
     ref = by_hand(learn, torch.optim.AdamW([dict(params=[w], weight_decay=.1), dict(params=[b], weight_decay=0.)]), want)
     torch.testing.assert_close(lrs.double(), tensor(want).double(), rtol=1e-5, atol=1e-9)
     torch.testing.assert_close(got, ref, rtol=1e-6, atol=1e-8)
-    teacher,_ = quiet(line_learner(), 'fit_paper_teacher', n_epoch=8)
+    _,lrs = quiet(line_learner(), 'fit_paper_student', n_epoch=8)
+    assert abs(lrs.max()/5e-5-1)<1e-5 and abs(lrs[-1]/2e-5-1)<.01 # the paper's
+    learn = line_learner(); quiet(learn, 'fit', n_epoch=1, lr=0.) # leaves an SGD behind, which is not to be used
+    teacher,_ = quiet(learn, 'fit_paper_teacher', n_epoch=8)
     learn = line_learner()
     torch.testing.assert_close(teacher, by_hand(learn, torch.optim.Adam(learn.model.parameters()), [1e-3]*64), rtol=1e-6, atol=1e-8)
     with expect_fail(ValueError, '5 epochs of warm-up in a fit of 4'): quiet(line_learner(), 'fit_paper_student', n_epoch=4)
@@ -126,6 +131,8 @@ def lesson_the_student_s_recipe_in_the_paper():
                         'student, one cycle': hypers(student_learner, n_epoch=7, lr=2e-3)}).T
     assert got.wd.tolist()==[0., .1, .01] and got.lr.tolist()[:2]==[1e-3, 5e-5] and got.n_epoch.eq(7).all()
     with expect_fail(ValueError, "there is no recipe 'best'; choose one of 'one_cycle', 'paper'"): hypers(student_learner, recipe='best')
+    Learner.fit_recipe(learn := mock.Mock(model=nn.Linear(1, 1)))
+    assert learn.fit_one_cycle.call_args.args==(40, 4e-3)
     got
 
     torch.manual_seed(0)
@@ -137,7 +144,7 @@ def lesson_the_student_s_recipe_in_the_paper():
     torch.testing.assert_close(loss, TensorBase(by_hand), rtol=1e-6, atol=0)
     torch.testing.assert_close(loss, LabelSmoothingCrossEntropyFlat(eps=s)(logits, y), rtol=1e-6, atol=0)
     torch.testing.assert_close(CrossEntropyLossFlat(weight=w, label_smoothing=s)(logits, y), TensorBase(weighted), rtol=1e-6, atol=0)
-    assert {k:r.smoothing for k,r in recipes.items()}==dict(one_cycle=.1, paper=0.)
+    assert {k:(r.tfms,r.epochs,r.smoothing) for k,r in recipes.items()}==dict(one_cycle=('medical', 40, .1), paper=('official', 200, 0.))
     dict(smoothed=loss.item(), weighted=weighted.item(), plain=CrossEntropyLossFlat()(logits, y).item())
 
 
