@@ -302,7 +302,8 @@ def properties(self:Audit)->pd.DataFrame: # Columns `values`, `accuracy`, `major
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
     from sklearn.tree import DecisionTreeClassifier
-    o = self.readable.sort_values(['hash','label'])
+    props = ['mode','format','size','grey']
+    o = self.readable.sort_values(['hash','label',*props]) # copies may be stored differently: no order of rows shall matter
     n,most = len(o),o.label.value_counts().max() if len(o) else 0
     folds = min(5, o.label.value_counts().min()) if n else 0
     if folds<2 or o.label.nunique()<2: return pd.DataFrame(columns=['values','accuracy','majority','gain','p','predicts'])
@@ -312,7 +313,6 @@ def properties(self:Audit)->pd.DataFrame: # Columns `values`, `accuracy`, `major
         hits = int((cross_val_predict(tree, x, o.label, cv=StratifiedKFold(folds, shuffle=True, random_state=0))==o.label).sum())
         p = stats.binomtest(hits, n, most/n, alternative='greater').pvalue
         return dict(values=len(x.drop_duplicates()), accuracy=hits/n, majority=most/n, gain=(hits-most)/n, p=p, predicts=bool(p<=.001))
-    props = ['mode','format','size','grey']
     return pd.DataFrame({k: row(v) for k,v in {**{o:[o] for o in props}, 'all together':props}.items()}).T.infer_objects()
 
 # %% ../nbs/08a_audit.ipynb #eac91f1f

@@ -56,6 +56,7 @@ def lesson_equal_pixels():
         props = {f.name: {**decoded(f)[1], 'hash':pixel_hash(decoded(f)[0])[:8]} for f in sorted(d.iterdir())}
     props = pd.DataFrame(props).T
     assert props['hash'][:6].nunique()==1 and props['hash'].nunique()==2 and props.grey.all()
+    assert pixel_hash(np.zeros((2,8), np.uint8))!=pixel_hash(np.zeros((4,4), np.uint8))
     assert props['mode'].tolist()==['L','L','L','RGB','RGB','I;16','L']
     props
 
@@ -101,6 +102,8 @@ def lesson_counts():
     assert s.loc['train, copy in test'].tolist()==[50, 2, 1, 3, 0]
     assert s.loc['train, copy in train'].tolist()==[50, 4, 0, 4, 2]
     assert s.loc['test, copy in test'].tolist()==[28, 0, 2, 2, 0]
+    own = Audit(found.table.assign(label=found.table.file.astype(str)), found.links, found.threshold).summary()
+    assert own['other label'].tolist()==s.either.tolist()==own.either.tolist() # were every label another one
     assert found.unreadable.file.map(lambda o: o.name).tolist()==['cut.png']
     s
 
@@ -195,6 +198,7 @@ def lesson_order():
     pd.testing.assert_frame_equal(found.pairs, wider.pairs)
     pd.testing.assert_series_equal(found.groups, shuffled.groups[found.groups.index])
     assert shuffled.to_dict()==found.to_dict() and len(strict.pairs)==4
+    for i in range(5): pd.testing.assert_frame_equal(found.properties(), Audit(found.table.sample(frac=1, random_state=i), found.links, found.threshold).properties())
     len(found.pairs), len(strict.pairs)
 
 
