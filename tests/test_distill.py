@@ -131,11 +131,13 @@ def lesson_the_teacher_stays_as_it_is():
     before = {k: v.clone() for k,v in teacher.state_dict().items()}
     calls = []
     teacher.register_forward_hook(lambda m,i,o: calls.append((m.training, torch.is_grad_enabled(), torch.is_inference_mode_enabled())))
+    teacher.to = (moved := []).append
     learn = tiny_learner(teacher=teacher)
     with learn.no_logging(): learn.fit(2, 1e-3)
 
     assert all(torch.equal(v, before[k]) for k,v in teacher.state_dict().items())
     assert calls==[(False, False, False)]*6                     # two epochs of three training batches
+    assert moved==[torch.device('cpu')]*2                       # to where the student is, in every epoch
     assert teacher.training and not teacher.stage1[0][0].weight.requires_grad and teacher.stage2[0].norm.weight.requires_grad
     assert all(p.grad is None for p in teacher.parameters())
     f'{len(calls)} teacher passes, each in evaluation mode and without gradients'
@@ -191,10 +193,18 @@ def lesson_stages_are_checked_before_any_weight_moves():
     assert refused('student [(8, 16, 16, 16), (8, 32, 8, 8)], teacher [(8, 16, 16, 16), (8, 64, 4, 4)]',
                    student_stages=('stage1','stage2'), teacher_stages=('stage1','stage3'))
     assert refused('logits differ: student (8, 4), teacher (8, 7)', teacher=hdkd_teacher_tiny(7, n_in=1))
+    two = hdkd_teacher_tiny(4, n_in=1)
+    two.register_forward_hook(lambda m,i,o: (o, o))
+    assert refused('the teacher returns a tuple', teacher=two)
     with expect_fail(ValueError, '3 student_stages but 2 teacher_stages'): HDKDCallback(None, teacher_stages=('stage1','stage2'))
     with expect_fail(ValueError, 'two HDKDCallbacks'): tiny_learner(HDKDCallback(hdkd_teacher_tiny(4, n_in=1))).fit(1)
     with expect_fail(ValueError, 'alpha is 2'): HDKDCallback(None, alpha=2)
     with expect_fail(ValueError, 'temperature is 0'): HDKDCallback(None, temperature=0)
+    with expect_fail(ValueError, 'feat_weight is -1'): HDKDCallback(None, feat_weight=-1)
+    parallel = tiny_learner()
+    parallel.model = nn.DataParallel(parallel.model)
+    parallel.model.device_ids = [0,1]
+    with expect_fail(ValueError, 'use `learn.distrib_ctx()` instead'): parallel.fit(1)
     first_one = tiny_learner()
     second = Learner(first_one.dls, deepcopy(first_one.model), cbs=first_one.hdkd)
     with second.no_bar(), second.no_logging(): second.fit(1)
@@ -212,6 +222,9 @@ def lesson_a_stage_that_stays_silent():
     learn = tiny_learner()
     learn.model.__class__ = Bypass
     with expect_fail(ValueError, 'no features from stage stage2 of the student'), learn.no_logging(): learn.fit(1, 1e-3)
+    teacher = hdkd_teacher_tiny(4, n_in=1)
+    teacher.unused = nn.Identity()
+    with expect_fail(ValueError, 'no features from stage unused of the teacher'): tiny_learner(teacher=teacher, hdkd_kw=dict(teacher_stages=('stage1','unused','stage3'))).fit(1)
     try: learn.fit(1, 1e-3)
     except ValueError as e: msg = str(e)
     print(msg)
@@ -282,6 +295,12 @@ def lesson_three_numbers_per_epoch():
     assert names==['epoch','train_loss','valid_loss','accuracy','ce_loss','kd_loss','feat_loss','time']
     total = .75*values['ce_loss'] + .25*values['kd_loss'] + 2*values['feat_loss']
     assert abs(sum(l*n for l,n in terms)/12-total)<1e-5*total
+    class FirstEpoch(Callback):
+        "Distil in the first epoch only"
+        def before_epoch(self): self.hdkd.run = self.epoch==0
+    learn = tiny_learner(FirstEpoch)
+    with learn.no_logging(): learn.fit(2, 1e-3)
+    assert np.isnan(learn.recorder.values).tolist()==[[False]*6,[False]*3+[True]*3]
     {k: round(v, 4) for k,v in values.items()}
 
 

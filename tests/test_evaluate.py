@@ -163,12 +163,12 @@ def lesson_what_the_paper_s_differences_are_worth():
 def lesson_from_a_learner():
     learn = fitted(hdkd_teacher_tiny)
     dls = learn.dls
-    before = [list(o) for o in learn.recorder.values]
+    before,final = [list(o) for o in learn.recorder.values],list(learn.final_record)
     files = get_image_files(dls.path/'Testing')
     test_dl = dls.test_dl(files, with_labels=True)
     e = evaluate(learn, test_dl)
     assert e.n==100 and e.classes==list(CLASSES) and e.targs.tolist()==[CLASSES.index(parent_label(o)) for o in files]
-    assert before==[list(o) for o in learn.recorder.values] and len(before)==6 and hasattr(learn, 'progress')
+    assert before==[list(o) for o in learn.recorder.values] and len(before)==6 and list(learn.final_record)==final and hasattr(learn, 'progress')
     assert e.items==[o.name for o in files]
     e
 
@@ -176,7 +176,7 @@ def lesson_from_a_learner():
     with torch.no_grad(): byhand = torch.cat([model(b[0].as_subclass(Tensor)).softmax(1).cpu() for b in dls.test_dl(files, bs=1)])
     torch.testing.assert_close(e.probs, byhand, rtol=1e-4, atol=1e-5)
     valid = evaluate(learn)
-    assert valid.n==len(dls.valid_ds)==80 and abs(valid.accuracy-before[-1][2])<1e-6 and evaluate(learn, dls.train).n==320
+    assert valid.n==len(dls.valid_ds)==80 and abs(valid.accuracy-before[-1][2])<1e-6 and evaluate(learn, dls.train.new(bs=30)).n==320
     learn.loss_func = nn.CrossEntropyLoss()
     torch.testing.assert_close(evaluate(learn, test_dl).probs, e.probs, rtol=0, atol=1e-6)
     valid

@@ -77,10 +77,11 @@ def lesson_a_folded_teacher():
     net = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
     hooked = deepcopy(net)
     hooked[0].register_forward_hook(lambda *args: None)
+    batchwise = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3, track_running_stats=False)).eval()
     class Backwards(nn.Sequential):
         def forward(self, x): return self[0](self[1](x))
     assert n_bn(fold_batchnorm(hooked))==1 and n_bn(fold_batchnorm(Backwards(*deepcopy(net))))==1
-    assert n_bn(fold_batchnorm(twice))==2 and n_bn(fold_batchnorm(net, keep=(net[0],)))==1
+    assert n_bn(fold_batchnorm(batchwise))==1 and n_bn(fold_batchnorm(twice))==2 and n_bn(fold_batchnorm(net, keep=(net[0],)))==1
     n_bn(teacher), n_bn(folded)
 
 
@@ -111,7 +112,9 @@ def lesson_the_same_training():
 
 def lesson_what_stays_as_it_was():
     with pretend(has_bfloat16=lambda device: True): # emulated where the processor lacks it
-        learn = phantom_learner()
+        seen = set()
+        def acc(p, y): seen.add(p.dtype); return accuracy(p, y)
+        learn = phantom_learner(metrics=acc)
         teacher,before = learn.hdkd.teacher,deepcopy(learn.hdkd.teacher.state_dict())
         teacher.stage1.train()
         with learn.no_bar(): p0,_ = learn.get_preds()
@@ -119,7 +122,7 @@ def lesson_what_stays_as_it_was():
         with learn.no_bar(): p1,_ = learn.get_preds()
         assert torch.equal(p0, p1) # untouched before the fit
         losses(learn)
-        assert learn.fast.chosen['dtype']==torch.bfloat16 and learn.fast.chosen['fused'] and is_clean(learn.model) and is_clean(teacher)
+        assert seen=={torch.float32} and learn.fast.chosen['dtype']==torch.bfloat16 and learn.fast.chosen['fused'] and is_clean(learn.model) and is_clean(teacher)
         assert teacher.stage1.training and not teacher.stage2.training and all(torch.equal(v, before[k]) for k,v in teacher.state_dict().items())
         with learn.no_bar(): fast,plain = learn.get_preds()[0],learn.to_plain().get_preds()[0]
         assert_close(fast, plain, rtol=1e-5, atol=1e-6) # and after it
@@ -173,7 +176,7 @@ def lesson_with_other_callbacks():
     def other(fast, distil):
         learn = phantom_learner(model='tiny')
         torch.manual_seed(3)
-        cbs = [HDKDCallback(stirred(net(6)), student_stages=('1','3'))] if distil else []
+        cbs = [HDKDCallback(stirred(net(6)), student_stages=('1.0','1','3'))] if distil else [] # '1.0' is a convolution that must not be folded
         learn = Learner(learn.dls, net(4), metrics=accuracy, cbs=cbs)
         return losses(learn.to_fast(dtype='float32', compile=False) if fast else learn)
     res = {(d,f): other(f, d) for d in (True,False) for f in (True,False)}
@@ -250,4 +253,10 @@ def lesson_what_cannot_be_had():
     tiny,base = chosen(40, 6, 32, hdkd_tiny(4), hdkd_teacher_tiny(4), 64),chosen(40, 25, 8, hdkd(4), hdkd_teacher(4), 224)
     assert abs(base/(40*25*8*(3*2.025e9+5.700e9))-1)<1e-3 # the multiply-accumulates of the two networks, counted elsewhere
     assert tiny<worth_compiling['cpu']<base
+    cb = FastCallback(fused=False)
+    cb.learn = NS(model=hdkd_tiny(4), cbs=[])
+    with pretend(worth_compiling=dict(cpu=0.), compile_error=lambda device: None), mock.patch.object(FastCallback, 'fit_macs', return_value=1.):
+        free = cb.choose()['compile']
+        cb.model.stage1.register_forward_hook(print)
+        assert free and not cb.choose()['compile'] # compiled code would not call the hook
     f'{tiny:.1e}', f'{base:.1e}'

@@ -108,7 +108,7 @@ def lesson_building():
         got = norm_act(x, frozen, act=True)
     assert_close(got, F.gelu(frozen(x)), rtol=1e-5, atol=1e-6)
     left = dict(double=(deepcopy(bn).double(),x.double()), channels=(nn.BatchNorm2d(5),x[:,:5]), frozen=(frozen,x),
-                cumulative=(nn.BatchNorm2d(32, momentum=None),x), no_weights=(nn.BatchNorm2d(32, affine=False),x))
+                cumulative=(nn.BatchNorm2d(32, momentum=None),x), no_weights=(nn.BatchNorm2d(32, affine=False),x), no_statistics=(nn.BatchNorm2d(32, track_running_stats=False),x))
     with mock.patch.object(BatchNormAct, 'apply', None):
         for o,xb in left.values(): assert_close(norm_act(xb, deepcopy(o)), o(xb))
         with expect_fail(ValueError, 'more than 1 value per channel'): norm_act(x[:1,:,:1,:1], nn.BatchNorm2d(32))
@@ -157,6 +157,9 @@ def lesson_the_feature_loss():
         (3*ours).backward(); (3*true).backward()
         assert_close(ours.double(), true, rtol=1e-6, atol=0)
         assert max(relative([o.grad for o in a], [o.grad.double() for o in b]))<tol
+    t = feats[1][0].clone().requires_grad_()
+    fused_feature_loss(feats[0][:1], [t]).backward()
+    assert t.grad is not None # a teacher that learns
     with expect_fail(ValueError, 'stage features differ'): fused_feature_loss(feats[0], feats[1][::-1])
     with mock.patch.object(MeanSquare, 'apply', None): assert_close(fused_feature_loss([feats[0][0][:,:5]], [feats[1][0][:,:5]]), F.mse_loss(feats[0][0][:,:5], feats[1][0][:,:5]))
     ours
@@ -196,19 +199,21 @@ def lesson_into_a_network():
 
     pair = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.GELU())
     assert pair in fused_forwards(pair) and fused_forwards(pair, keep=(pair[1],))=={}
-    hooked,tanh,replaced = deepcopy(pair),deepcopy(pair),deepcopy(pair)
-    hooked[1].register_forward_hook(lambda *args: None)
+    tanh,replaced = deepcopy(pair),deepcopy(pair)
     tanh[2] = nn.GELU('tanh')
     replaced[2].forward = torch.relu
-    assert not fused_forwards(hooked) and not fused_forwards(tanh) and not fused_forwards(replaced)
+    for o in ('forward','forward_pre','full_backward','full_backward_pre'):
+        hooked = deepcopy(pair)
+        getattr(hooked[1], f'register_{o}_hook')(lambda *args: None)
+        assert fused_forwards(hooked)=={}
+    assert not fused_forwards(tanh) and not fused_forwards(replaced)
     assert fused_forwards(nn.Sequential(nn.Linear(4, 4), nn.GELU()))=={} and fused_forwards(nn.BatchNorm2d(16))=={}
-    backward,cbam,other = deepcopy(pair),CBAM(16),CBAM(16)
-    backward[1].register_full_backward_hook(lambda *args: None)
+    cbam,other = CBAM(16),CBAM(16)
     cbam.spatial_attn.register_forward_hook(lambda *args: None)
     class MeanOnly(ChannelAttention):
         def forward(self, x): return self.mlp(x.mean((2,3), keepdim=True)).sigmoid()
     other.channel_attn = MeanOnly(16)
-    assert fused_forwards(backward)==fused_forwards(nn.Sequential(cbam))==fused_forwards(nn.Sequential(other))=={}
+    assert fused_forwards(nn.Sequential(cbam))==fused_forwards(nn.Sequential(other))=={}
     len(fused_forwards(pair))
 
 

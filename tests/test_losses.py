@@ -122,6 +122,10 @@ def lesson_rivals():
     small = np.abs(d[0]-d[1])
     rkd = relation_distillation_loss([s, 7*s], [t, t])
     torch.testing.assert_close(rkd.item(), 2*np.where(small<1, small**2/2, small-.5).mean(), rtol=1e-6, atol=0)
+    f,g,half = torch.rand(3, 2, 4, 4),torch.rand(3, 5, 2, 2),torch.ones(2, 3, 4, 4).bfloat16()
+    torch.testing.assert_close(relation_distillation_loss([f], [g]), relation_distillation_loss([f.mean((2,3))], [g.mean((2,3))])) # of maps, the means
+    assert relation_distillation_loss([half], [half])==0 # no distances at all
+    assert hard_distillation_loss(half[...,0,0], half[...,0,0]).dtype==attention_transfer_loss([half], [half]).dtype==torch.float32
     dict(hard=hard.item(), attention=at.item(), relations=rkd.item())
 
 

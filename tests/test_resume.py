@@ -125,6 +125,7 @@ def lesson_files_that_do_not_belong():
         data = ckpt.read_bytes()
         with expect_fail(ValueError, 'belongs to another fit: its epochs is 1, here 2'): small_fit(ckpt, epochs=2)
         with expect_fail(ValueError, 'hyper-parameter lr'): small_fit(ckpt, epochs=1, lr=1e-3)
+        with expect_fail(ValueError, 'its seed is 0, here 1'): small_fit(ckpt, epochs=1, seed=1)
         kept = ckpt.read_bytes()==data
         ckpt.rename(ckpt.with_name('ckpt.previous'))
         with expect_fail(ValueError, 'ckpt.previous belongs to another fit'): small_fit(ckpt, epochs=2)
@@ -150,6 +151,13 @@ def lesson_files_that_do_not_belong():
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter('always')
             again = fit(plain_learner(ckpt))
+        fewer,more = plain_learner(ckpt),plain_learner(ckpt)
+        fewer.dls.loaders[0],more.metrics = fewer.dls.train.new(bs=16),accuracy
+        with expect_fail(ValueError, 'its batches is 8, here 4'): fit(fewer)
+        with expect_fail(ValueError, "its columns is ['epoch', 'train_loss', 'valid_loss', 'time'], here"): fit(more)
+        with expect_fail(ValueError, 'its hyper-parameter lr is'): fit(plain_learner(ckpt), pct_start=.5) # the same at the beginning
+        ckpt.unlink(); ckpt.mkdir()
+        with expect_fail(ValueError, 'Is a directory); delete it'): fit(plain_learner(ckpt)) # perhaps another time; no reason to lose an epoch
         damaged = Path(d)/'both'
         for o in ('both','both.previous'): (Path(d)/o).write_bytes(data[:-1])
         with expect_fail(ValueError, 'nor can the one before); delete it to begin anew'): fit(plain_learner(damaged))
