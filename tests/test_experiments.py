@@ -14,7 +14,9 @@ from hdkd_fastai.train import *
 import contextlib,io,multiprocessing,subprocess,tempfile
 from fastcore.test import expect_fail
 from hdkd_fastai.export import save_checkpoint
+from hdkd_fastai.files import *
 from hdkd_fastai.opening import OpenImage
+from hdkd_fastai.phantoms import *
 from hdkd_fastai.teacher import hdkd_teacher_tiny
 fresh = multiprocessing.get_context('forkserver')
 fresh.set_forkserver_preload(['hdkd_fastai.experiments']) # imported once for all processes
@@ -65,6 +67,9 @@ def lesson_the_lists():
     alone = run_settings(p, next(o for o in everything if o.network=='student' and o.n is None))
     assert all(run_settings(p, o)=={**alone, 'network':o.network} for o in plan_tables(p, brain, '5') if o.network in peers)
     assert {run_settings(p, o)['epochs'] for o in everything if o.n is None}=={20} and {run_settings(p, o)['epochs'] for o in everything if o.n}=={40}
+    assert [run_settings(p, Spec('ham10000', 'clean', 50, 'hdkd', o, 0))['stage_power'] for o in ('attention','relations')]==[0, 0]
+    smoted = {(d,o): run_settings(profiles['paper'], Spec(d, 'clean', None, o, '', 0))['balance'] for d in ('ham10000','brain_tumor_mri') for o in ('teacher','student')}
+    assert [k for k,v in smoted.items() if v=='smote']==[('ham10000','teacher')] and {(o.test,o.run.split) for t in '567' for o in table_rows(t, p, 'ham10000')}=={('published','published')}
     pd.Series(count).unstack(0)[list(table_titles)]
 
 
@@ -105,6 +110,16 @@ def lesson_the_work():
         (d/'bad.safetensors').write_bytes((d/'other.safetensors').read_bytes()[:-1])
         assert a==later!=other and [weights_id(d/o) for o in ('bad.safetensors','none.safetensors')]==[None]*2
     a,later,other
+
+    with tempfile.TemporaryDirectory() as d:
+        path = make_phantoms(Path(d)/'brain', n_train=12, n_test=4, size=32)
+        for f in list(walk_files(path)): f.rename(f.with_name(f"{f.parts[-3][:2]}-{f.parts[-2][:2]}_{f.name.split('_')[1]}")) # named as the published set is
+        shutil.copy(path/'Training'/'glioma'/'Tr-gl_0001.png', path/'Testing'/'glioma'/'Te-gl_copy.png')
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore') # these are not the published images
+            parts = Experiments('smoke', [path], out=Path(d)/'out').test_parts(Spec('brain_tumor_mri', 'clean', 10, 'student', '', 0))
+    assert {k:len(v) for k,v in parts.items()}=={'clean':16, 'published':17}
+    parts['published'].label.value_counts()
 
     done = [('student',100,10.), ('student',300,30.), ('hdkd',100,40.)]
     assert time_left([('student',50), ('hdkd',100)], done)==5+40
@@ -208,10 +223,11 @@ def lesson_the_summary_by_hand():
     half = lambda o: 4.302653*np.std(o, ddof=1)/np.sqrt(3)
     np.testing.assert_allclose(low[['student','student_high','gain','gain_low','gain_high']].astype(float), [64, 64+half([60,62,70]), 12, 12-half([10,18,8]), 12+half([10,18,8])], rtol=1e-6)
     np.testing.assert_allclose(all_[['hdkd','hdkd_low','hdkd_high','gain']].astype(float), [95, *(100*o for o in proportion_interval(95, 100)), 5], rtol=1e-6)
-    assert low.claimed==16.4 and low.seeds==3 and np.isnan(tables['3'].loc['brain_tumor_mri','clean',50].claimed) and tables['3'].loc['brain_tumor_mri','clean',100].isna()['gain']
+    assert low.claimed==16.4 and low.seeds==3 and np.isnan(tables['3'].loc['brain_tumor_mri','clean',50].claimed) and tables['3'].loc['brain_tumor_mri','clean',100].isna()['gain'] and (low.planned,all_.planned)==(3,1)
+    with expect_fail(ValueError, 'the test images of seed 0 are not the same'): mean_difference({0:dict(images_id='a')}, {0:dict(images_id='b')})
     five = tables['5'].loc['brain_tumor_mri'].loc['published']
-    assert five.difference['CoAtNet-0']==-15 and np.isclose(five.p['CoAtNet-0'], 2*.5**15) and np.isclose(five.p_adjusted['CoAtNet-0'], 3*2*.5**15)
-    assert five.claimed['CoAtNet-0']==99.85 and five.accuracy.isna().sum()==7 and fewer.loc['brain_tumor_mri','published',50].seeds==2 and 'its teacher_id is another, here t0' in str(w[0].message)
+    assert five.difference['CoAtNet-0']==-15 and np.isnan(five.difference['HDKD']) and np.isclose(five.p['CoAtNet-0'], 2*.5**15) and np.isclose(five.p_adjusted['CoAtNet-0'], 3*2*.5**15)
+    assert five.claimed['CoAtNet-0']==99.85 and five.accuracy.isna().sum()==7 and fewer.loc['brain_tumor_mri','published',50].seeds==2 and np.isclose(fewer.loc['brain_tumor_mri','published',50].gain, (80-62+78-70)/2) and 'its teacher_id is another, here t0' in str(w[0].message)
     summary_text(tables['3'].loc[['brain_tumor_mri']]).head(4)
 
 

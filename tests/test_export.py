@@ -75,6 +75,8 @@ def lesson_temperature():
     found = [fit_temperature((k*logits).softmax(1), targs) for k in (3, 1, .5)]
     torch.testing.assert_close(torch.tensor(found), torch.tensor([3., 1, .5]), rtol=.03, atol=0)
     right = torch.full((4,4), .1).fill_diagonal_(.7)
+    surest = fit_temperature(torch.eye(3)[[0,1,2,1]], torch.tensor([0,1,2,0])) # probabilities of 0 count as 1e-12; three of four right: e^(ln(1e12)/T) = 6
+    assert abs(surest-math.log(1e12)/math.log(6))<1e-3
     assert fit_temperature(right, torch.arange(4))<.06 # never wrong, so it should be as sure as can be
     found
 
@@ -116,8 +118,8 @@ def lesson_a_folder():
         files,card,config = sorted(o.name for o in out.iterdir()),(out/'README.md').read_text(),json.loads((out/'config.json').read_text())
     with torch.no_grad(): assert torch.equal(model(xb), learn.model.eval()(xb)) and torch.equal(again(xb), model(xb)) and again.meta==model.meta
     assert files==['README.md','config.json','model.safetensors']
-    assert config['info']['metrics']['chance']==.25 and config['stats']==[[0.],[1.]] and config['size']==32 and config['info']['training']['distilled']['feat_weight']==10 and config['info']['data']=='phantoms'
-    assert config['info']['training']['lr']==1e-3                                   # not where the schedule ended
+    assert config['info']['metrics']['chance']==.25 and config['stats']==[[0.],[1.]] and config['size']==32 and config['info']['training']['distilled']==dict(alpha=.5, temperature=1., feat_weight=10., stage_power=1.) and config['info']['data']=='phantoms'
+    assert config['info']['training']['images']==32 and config['info']['training']['lr']==1e-3 # not where the schedule ended
     print(card)
 
     with tempfile.TemporaryDirectory() as d:

@@ -9,6 +9,7 @@ from hdkd_fastai.resume import write_whole
 import tracemalloc
 from collections import Counter
 from fastcore.test import expect_fail
+from unittest.mock import patch as replaced
 from hdkd_fastai.data import *
 from hdkd_fastai.files import *
 from hdkd_fastai.opening import *
@@ -83,11 +84,16 @@ def lesson_eight_bits():
         full = export_onnx(model, Path(d)/'s.onnx')
         int8 = quantize_onnx(full, Path(d)/'s8.onnx', pixels['train'][:50])
         net,onnx = FromPixels(model),OnnxStudent(int8)
-        diff,ops = onnx_difference(onnx, net, pixels['test']),Counter(o.op_type for o in extra_library('onnx', 'onnx').load(int8).graph.node)
+        graph = extra_library('onnx', 'onnx').load(int8).graph
+        diff,ops = onnx_difference(onnx, net, pixels['test']),Counter(o.op_type for o in graph.node)
         size = int8.stat().st_size/full.stat().st_size
         with expect_fail(ValueError, 'no images to calibrate'): quantize_onnx(full, Path(d)/'x', pixels['train'][:0])
         with expect_fail(ValueError, 'holds int8 weights'): quantize_onnx(int8, Path(d)/'x', pixels['train'])
+        with replaced.dict(export_onnx.__globals__, trace_onnx=lambda *_: None, _finish=lambda *_: (b'', onnx)), expect_fail(ValueError, 'ONNX Runtime and PyTorch differ by'):
+            export_onnx(model, Path(d)/'x') # as if the exporter had written the int8 file
+        assert not (Path(d)/'x').exists()
     assert diff['same']>.9 and 1e-3<diff['logits']<1 and ops['QuantizeLinear']>20 and size<.8, (diff, size)
+    assert sum(math.prod(o.dims)>1 for o in graph.initializer if o.name.endswith('_scale'))>10 # a scale for each channel
     {**diff, 'size':round(size, 2)}
 
 

@@ -37,6 +37,7 @@ def lesson_rows():
         found = [list(predict_files(*o)) for o in ((model, list(test.file), 3), (out, d/'phantoms'/'Testing'), (d/'s.onnx', iter(test.file), 7), (out, [test.file.iloc[0]]))]
         table = predict_images(out, d/'phantoms'/'Testing')
         mirrored,cool = (predict_images(out, list(test.file), **{o:True}) for o in ('tta','calibrated'))
+        cooled = list(predict_files(model, list(test.file), calibrated=True))
         xb = learn.dls.test_dl(test, bs=64).one_batch()[0].as_subclass(Tensor)
         with torch.no_grad(): z,zm,(cls,dist) = model(xb),model(xb.flip(-1)),model.forward_heads(xb)
     as_tensor = lambda rows,k: torch.tensor([list(o[k].values()) for o in rows])
@@ -49,6 +50,7 @@ def lesson_rows():
     num = lambda o: torch.tensor(o[list(CLASSES)].to_numpy(), dtype=torch.float32)
     torch.testing.assert_close(num(mirrored), (z.softmax(1)+zm.softmax(1))/2, rtol=0, atol=1e-5)
     torch.testing.assert_close(num(cool), (z/model.meta['info']['temperature']).softmax(1), rtol=0, atol=1e-5)
+    for k,o in dict(cls=cls, dist=dist).items(): torch.testing.assert_close(as_tensor(cooled, k), (o/model.meta['info']['temperature']).softmax(1), rtol=0, atol=1e-5)
     assert (num(cool)-num(table)).abs().max()>1e-3
     table.assign(file=table.file.map(lambda o: Path(o).name)).head(4).round(3)
 
@@ -68,6 +70,7 @@ def lesson_rows():
         with expect_fail(ValueError, 'nothing does not exist; expected a folder that hdkd_train or hdkd_export wrote'): predict_files(d/'nothing', path)
         with expect_fail(ValueError, 'has a line break'): list(predict_files(m, d/'odd')) # named alone it is one file, and its row one line
         errors,alone = [o['error'].replace(str(d), '.') for o in rows if 'error' in o],next(predict_files(m, odd))
+        assert list(predict_files(m.train(), good))==list(predict_files(m.eval(), good))
     assert len(rows)==7 and len(errors)==3 and 'bad.png' in errors[0] and 'missing.png' in errors[1] and 'File name too long' in errors[2] and all('\n' not in o for o in errors)
     again = next(o for o in rows if o['file']==str(good[0]))
     assert alone['file']==str(odd) and alone['label']==again['label'] and np.allclose(*([*o['probs'].values()] for o in (alone, again)), atol=1e-6)

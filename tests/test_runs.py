@@ -37,7 +37,7 @@ def lesson_images():
     a,b = (load_images(size=32, phantoms=few) for _ in range(2))
     c = subset_images(a, 5, seed=0)
     with tempfile.TemporaryDirectory() as d: moved = load_images(make_phantoms(Path(d)/'elsewhere', size=32, seed=0, **few, difficulty=.4), size=32)
-    assert images_id(a.table)==images_id(b.table)==images_id(moved.table)!=images_id(c.table)
+    assert images_id(a.table)==images_id(b.table)==images_id(moved.table)!=images_id(c.table) and images_id(a.table)!=images_id(a.table.assign(split='train'))
     assert c.table.split.value_counts().to_dict()=={'train':20, 'test':16, 'valid':4} and len(a.opener.seen)==len(a.table)==56
     images_id(a.table), images_id(c.table)
 
@@ -72,6 +72,10 @@ def lesson_one_training():
     np.testing.assert_allclose(df.train_loss.astype(float), by_hand.astype(float), rtol=1e-5)
     assert list(df.heads)==[2-o for o in alone] and (df.feat_loss[['logits','hard']]==0).all() and df.feat_loss[['hdkd','attention','relations']].nunique()==3
     assert df.kd_loss['hard']>df.kd_loss['logits'] and (df.feat_loss['hdkd']>0)
+    told = {o: run_learner({**config, 'method':o, 'temperature':2., 'stage_power':.5}, images, teacher).hdkd for o in ('hdkd','attention','relations')}
+    assert [getattr(told['hdkd'], o) for o in ('alpha','temperature','feat_weight','stage_power')]==[.3, 2., 3., .5]
+    feats = [[torch.rand(2, 3, 4, 4) for _ in range(2)] for _ in range(2)]
+    for o,loss in dict(attention=attention_transfer_loss, relations=relation_distillation_loss).items(): torch.testing.assert_close(told[o].feature_loss(*feats), loss(*feats, stage_power=.5))
     df.round(4)
 
 
@@ -105,6 +109,8 @@ def lesson_a_run_repeats_itself():
         kw = dict(data=data, size=32, epochs=2, bs=16)
         train_run(network='teacher', out=d/'teacher', **kw)
         first_time = train_run(teacher=d/'teacher', n=10, out=d/'a', **kw)
+        learned = load_run(d/'a').learn
+        fitted = fit_temperature((ev := evaluate(learned)).probs, ev.targs)
         again = repeat_run(d/'a', out=d/'b')
         other = repeat_run(d/'a'/'config.yaml', out=d/'c', seed=1)
         nets = {o:(d/o/'model.safetensors').read_bytes() for o in 'abc'}
@@ -135,6 +141,7 @@ def lesson_a_run_repeats_itself():
         with expect_fail(ValueError, 'are not those that'): evaluate_runs(d/'a', data=d/'moved')
     assert list(gathered)==['a','b','c','teacher'] and gathered['a']['test']['accuracy']==evs['a'].accuracy and gathered['c']['test'] is None
     assert gathered['a']['config']['teacher']=='teacher' and str(d) not in json.dumps(gathered)
+    assert abs(learned.model.meta['info']['temperature']-fitted)<1e-3<abs(fitted-1)
     model = lambda b: b[8+int.from_bytes(b[:8], 'little'):] # the weights, after the header
     assert (edited['lr'], edited['epochs'], edited['bs'])==(.001, 1, 32) and type(edited['epochs']) is int
     assert nets['a']==nets['b'] and model(nets['a'])!=model(nets['c'])
@@ -192,13 +199,15 @@ def lesson_balanced():
     assert pixels==[o for o in smote(rows, images.opener).file if isinstance(o, Blend)]
     assert thumbnails==[o for o in smote(rows, images.opener, 'thumbnails').file if isinstance(o, Blend)]!=pixels and len(pixels)==10
     assert counts['none']['glioma']==counts['weights']['glioma']==8 and counts['smote'].eq(18).all() and counts['oversample'].eq(18).all()
+    drawn = lambda seed: list(map(str, run_learner({**config, 'balance':'oversample', 'seed':seed}, images._replace(table=rows)).dls.train_ds.items.file))
+    assert drawn(0)==drawn(0)!=drawn(1)
     w = learn.loss_func.func.weight.cpu()
     torch.testing.assert_close(w, torch.tensor([62/4/8, *[62/4/18]*3]), rtol=1e-6, atol=0)
     assert learn.loss_func.func.label_smoothing==.1
     pd.DataFrame(counts)
 
 
-def lesson_smoothed():
+def lesson_what_a_recipe_decides():
     images = load_images(size=32, phantoms=dict(n_train=6, n_test=2))
     config = check_config({k:p.default for k,p in inspect.signature(train_run).parameters.items() if k!='out'} | dict(network='student'))
     teacher = hdkd_teacher_tiny(4, n_in=1)
@@ -208,6 +217,14 @@ def lesson_smoothed():
            'student, 0':smoothing(smoothing=0.), 'student, paper, 0.2':smoothing(recipe='paper', smoothing=.2), 'teacher, 0.2':smoothing(network='teacher', smoothing=.2)}
     assert list(got.values())==[.1, .1, 0, 0, 0, .2, .2]
     pd.Series(got, name='label smoothing').to_frame()
+
+    names = lambda **kw: [type(o).__name__ for o in run_learner(config|kw, images, teacher).dls.train.after_batch.fs]
+    got = {'one_cycle':names(), 'none':names(tfms='none'), 'official':names(tfms='official'), 'paper':names(recipe='paper')}
+    assert got['official']==got['paper'] and ['OfficialAugment' in o for o in got.values()]==[False, False, True, True] and len(got['none'])<len(got['one_cycle'])
+    with tempfile.TemporaryDirectory() as d, replaced.object(Learner, 'fit_recipe', side_effect=ValueError('enough')) as fit, contextlib.redirect_stdout(io.StringIO()), expect_fail(ValueError, 'enough'):
+        train_run(network='student', data=make_phantoms(Path(d)/'phantoms', n_train=6, n_test=2, size=32), size=32, recipe='paper', epochs=7, lr=2e-3, out=Path(d)/'out')
+    assert fit.call_args.args==('paper', 7, 2e-3)
+    got
 
 
 def lesson_the_fast_path_in_a_run():
@@ -240,6 +257,8 @@ def lesson_refused_runs():
         save_checkpoint(d/'student.safetensors', hdkd_tiny(4, n_in=1), CLASSES, OpenImage(64, 'L'))
         for k,kw in dict(plain=dict(stats=([0.],[1.])), other=dict(training=dict(data='phantoms', split='published', split_seed=1))).items():
             save_checkpoint(d/f'{k}.safetensors', hdkd_teacher_tiny(4, n_in=1), CLASSES, OpenImage(64, 'L'), **kw)
+        save_checkpoint(d/'rgb.safetensors', hdkd_teacher_tiny(4), CLASSES, OpenImage(64, 'RGB'))
+        save_checkpoint(d/'abcd.safetensors', hdkd_teacher_tiny(4, n_in=1), list('abcd'), OpenImage(64, 'L'))
         (d/'bad.yaml').write_text('epoch: 3')
         (d/'broken.yaml').write_text('epochs: [3')
         lines = [refused_run("network is 'cnn'; expected teacher, student, hdkd, one of MobileNetV2", network='cnn'),
@@ -262,6 +281,9 @@ def lesson_refused_runs():
                  refused_run("needs a teacher", network='hdkd'),
                  refused_run("a teacher was given", teacher=d/'base.safetensors'),
                  refused_run("stage widths is [64, 96, 192]", network='hdkd', teacher=d/'base.safetensors', data=data),
+                 refused_run("stem stride is 2, the student's 4", network='hdkd', teacher=d/'plain.safetensors', data=data, stem_stride=4),
+                 refused_run("image mode is RGB, the student's L", network='hdkd', teacher=d/'rgb.safetensors', data=data),
+                 refused_run('was trained on the classes a, b, c, d; expected glioma', network='hdkd', teacher=d/'abcd.safetensors', data=data),
                  refused_run("normalisation is [[0.0], [1.0]], the student's [[0.449], [0.226]]", network='hdkd', teacher=d/'plain.safetensors', data=data),
                  refused_run('with split_seed 1 of these images, this run has 0', network='hdkd', teacher=d/'other.safetensors', data=data),
                  refused_run('with split published of these images, this run has clean', network='hdkd', teacher=d/'other.safetensors', data=data, split='clean'),
