@@ -97,8 +97,8 @@ def check_teacher(
                              ('image mode', teacher.meta['mode'], opener.mode),
                              ('normalisation', *(np.round(o, 4).tolist() for o in (teacher.meta['stats'], opener.stats)))):
         if list(L(theirs))!=list(L(ours)): raise ValueError(f"the teacher's {what} is {theirs}, the student's {ours}; use a teacher of the same family and data")
-    seen = (teacher.meta['info'].get('training') or {}) if config else {}
-    if config and seen.get('data')==(config['data'] and Path(config['data']).name):
+    seen = teacher.meta['info'].get('training')
+    if config and isinstance(seen, dict) and seen.get('data')==(config['data'] and Path(config['data']).name):
         for k in ('split','split_seed'):
             if k in seen and seen[k]!=config[k]: raise ValueError(f"the teacher was trained with {k} {seen[k]} of these images, this run has {config[k]}: it may know test images of this run; train a teacher with the same {k}")
 
@@ -481,9 +481,7 @@ def repeat_run(
         warnings.warn(f"the images in {args['data']} are not those of the first run, so the result is another one")
     return res
 
-# %% ../nbs/17_runs.ipynb #3abd4264
-Run = namedtuple('Run', 'name path config images learn')
-
+# %% ../nbs/17_runs.ipynb #6a1f0c38
 def run_images(
     path:Path, # Folder of a finished run
     data:Path=None, # Where the images are now; None: where they were
@@ -496,6 +494,9 @@ def run_images(
     if images_id(images.table)!=read_run(path)['images_id']:
         raise ValueError(f'the images in {data or c.data or "phantoms"}, or their split, are not those that {path} was trained with; its test images cannot be trusted')
     return images
+
+# %% ../nbs/17_runs.ipynb #3abd4264
+Run = namedtuple('Run', 'name path config images learn')
 
 def load_run(
     path:Path, # Folder of a finished run
