@@ -199,7 +199,7 @@ class StopOnNaN(Callback):
     def __getstate__(self): return {**self.__dict__, 'good':None}
     def before_train(self):
         if not hasattr(self.learn, 'lr_finder'): self.good = {k:v.detach().clone() for k,v in self.model.state_dict().items()}
-    def after_loss(self):
+    def after_batch(self): # the `Recorder` has waited for the loss by then
         if self.good and not self.loss.isfinite().all(): self.stop(f'the loss is {self.loss.mean().item():.4g} in batch {self.iter+1} of {self.n_iter}', self.found())
     def after_train(self):
         if self.good and not all(o.isfinite().all() for o in self.model.state_dict().values()): self.stop('weights are not finite after the last batch')
