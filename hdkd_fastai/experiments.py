@@ -68,14 +68,14 @@ def teacher_of(
     return o._replace(n=None, network='teacher', variant='' if o.variant in rivals else o.variant, seed=0)
 
 # %% ../nbs/17b_experiments.ipynb #513f4fc8
-Profile = namedtuple('Profile', 'settings own full smote sizes most seeds full_seeds peers', # arguments of train_run; changes to them for a network or variant, on one data set or on all, and with all images; SMOTE for HAM10000's?; images per class; what counts as all of them; seeds with few and all images; networks beside ours
-                     defaults=[{}, {}, False, (50,100,150), None, 3, 1, tuple(peers)])
+Profile = namedtuple('Profile', 'settings own smote sizes most seeds full_seeds peers', # arguments of train_run; changes to them for a network or variant, by itself, with a data set, or with 'all' images; SMOTE for HAM10000's?; images per class; what counts as all of them; seeds with few and all images; networks beside ours
+                     defaults=[{}, False, (50,100,150), None, 3, 1, tuple(peers)])
 tuned = dict(teacher=dict(lr=1e-3), student=dict(lr=1e-3, smoothing=0.), logits=dict(lr=1e-3, smoothing=0.), hard=dict(lr=1e-3), relations=dict(lr=1e-3, smoothing=0.)) | {
-    ('student','ham10000'): dict(tfms='official'), ('hdkd','ham10000'): dict(tfms='official', alpha=.9)} # for the paper's networks, on validation images
+    ('student','ham10000'): dict(tfms='official'), ('hdkd','ham10000'): dict(tfms='official', alpha=.9), ('hdkd','all'): dict(lr=1e-3, smoothing=0., feat_weight=.01)} # for the paper's networks, on validation images
 profiles = dict(
     paper=Profile(dict(size=224, model='base', recipe='paper', fast=True), smote=True, full_seeds=3),
     gpu=Profile(dict(size=224, model='base', epochs=40, fast=True), tuned, seeds=5),
-    cpu=Profile(dict(size=128, model='base', stem_stride=4, epochs=40, fast=True), tuned, dict(epochs=20)),
+    cpu=Profile(dict(size=128, model='base', stem_stride=4, epochs=40, fast=True), tuned | {'all':dict(epochs=20)}),
     smoke=Profile(dict(size=32, model='tiny', epochs=2), sizes=(10,), most=40, seeds=1, peers=('MobileNetV2',)))
 
 def run_settings(
@@ -84,8 +84,9 @@ def run_settings(
 )->dict: # Every setting of `train_run`, without folders
     "The configuration of a run in a profile"
     like = o.network if o.network in own_networks else 'student' # others train as the student alone does
-    own = {k:v for key in (like, (like,o.data), o.variant, (o.variant,o.data)) for k,v in p.own.get(key, {}).items()} | (dict(balance='smote') if o.network=='teacher' and p.smote and o.data=='ham10000' else {})
-    kw = {**p.settings, **own, **({} if o.n else p.full), **{**variants, **rivals}[o.variant], **dict(network=o.network, n=o.n or p.most, split=o.split, seed=o.seed)}
+    keys = like,(like,o.data),*(() if o.n else ('all',(like,'all'))),o.variant,(o.variant,o.data)
+    own = {k:v for key in keys for k,v in p.own.get(key, {}).items()} | (dict(balance='smote') if o.network=='teacher' and p.smote and o.data=='ham10000' else {})
+    kw = {**p.settings, **own, **{**variants, **rivals}[o.variant], **dict(network=o.network, n=o.n or p.most, split=o.split, seed=o.seed)}
     return {k:v for k,v in {**run_defaults(), **kw}.items() if k not in ('data','teacher')}
 
 # %% ../nbs/17b_experiments.ipynb #c73c88cc

@@ -67,6 +67,7 @@ def lesson_the_lists():
     alone = run_settings(p, next(o for o in everything if o.network=='student' and o.n is None))
     assert all(run_settings(p, o)=={**alone, 'network':o.network} for o in plan_tables(p, brain, '5') if o.network in peers)
     assert {run_settings(p, o)['epochs'] for o in everything if o.n is None}=={20} and {run_settings(p, o)['epochs'] for o in everything if o.n}=={40}
+    assert {(o.n is None, *(s[k] for k in ('lr','smoothing','feat_weight'))) for o in everything if o.network=='hdkd' and o.variant not in rivals and (s := run_settings(p, o))}=={(False,None,None,10.), (True,1e-3,0.,.01)}
     assert [run_settings(p, Spec('ham10000', 'clean', 50, 'hdkd', o, 0))['stage_power'] for o in ('attention','relations')]==[0, 0]
     smoted = {(d,o): run_settings(profiles['paper'], Spec(d, 'clean', None, o, '', 0))['balance'] for d in ('ham10000','brain_tumor_mri') for o in ('teacher','student')}
     assert [k for k,v in smoted.items() if v=='smote']==[('ham10000','teacher')] and {(o.test,o.run.split) for t in '567' for o in table_rows(t, p, 'ham10000')}=={('published','published')}
