@@ -218,12 +218,12 @@ def images(self:Experiments,
 @patch
 def trains_on(self:Experiments,
     o:Spec # A run
-)->tuple: # `images_id`, number of training images
+)->tuple: # `images_id`, numbers of training and of validation images
     "The images of a run, in short"
     key = o.data,o.split,o.n,o.seed
     if key not in self.known:
         df = self.images(o).table
-        self.known[key] = images_id(df),int((df.split=='train').sum())
+        self.known[key] = images_id(df),*(int((df.split==s).sum()) for s in ('train','valid'))
     return self.known[key]
 
 @patch
@@ -315,17 +315,17 @@ def finish(self:Experiments,
 @patch
 def work(self:Experiments,
     o:Spec # A run
-)->int: # Images shown in training
-    "Size of a run: epochs times training images"
-    s = run_settings(self.profile, o)
-    return (s['epochs'] or recipes[s['recipe']].epochs)*self.trains_on(o)[1]
+)->float: # In training images
+    "Size of a run: epochs times images, where one of validation, which only goes forward, counts as a third"
+    s,(_,train,valid) = run_settings(self.profile, o),self.trains_on(o)
+    return (s['epochs'] or recipes[s['recipe']].epochs)*(train+valid/3)
 
 def time_left(
     todo:list, # (network, work) of each run to come
     done:list # (network, work, seconds) of each finished one
 )->float: # Seconds; nan if nothing is finished
-    "An estimate from the speed of finished runs of the same network, or of all"
-    speed = lambda rows: sum(s for *_,s in rows)/sum(w for _,w,_ in rows) if rows else np.nan
+    "An estimate from the speed of finished runs of the same network, or of all: the median, since a run may have been paused"
+    speed = lambda rows: np.median([s/w for _,w,s in rows]) if rows else np.nan
     return float(sum(w*speed([o for o in done if o[0]==net] or done) for net,w in todo))
 
 def say_time(

@@ -152,10 +152,10 @@ def checkpoint_of(
 
 # %% ../nbs/17_runs.ipynb #999ab891
 class ProgressLine(Callback):
-    "One line per network: a moving bar in a terminal, its last state in a log"
-    order,_only_train_loop = 60,True
+    "A line per network, whose bar moves in a terminal; in a log, a line when an epoch ends, at most one a minute, and the last"
+    order,_only_train_loop,every = 60,True,60
     def __init__(self, title, out=None): self.title,self.out,self.valid = title,out or sys.stdout,''
-    def before_fit(self): self.start = time.time()
+    def before_fit(self): self.start = self.said = time.time()
     def show(self, done, end=''):
         bar = ('█'*round(20*done)).ljust(20, '░')
         print(('\r' if self.out.isatty() else '') + f'{self.title:<14}{bar} epoch {self.epoch+1:>3} of {self.n_epoch}{self.valid:<50}', end=end, file=self.out, flush=True)
@@ -164,6 +164,9 @@ class ProgressLine(Callback):
     def after_epoch(self):
         parts = dict(zip(self.recorder.metric_names[1:], self.learn.final_record))
         self.valid = f"  validation: loss {parts['valid_loss']:.3f}, accuracy {parts['accuracy']:.1%}"
+        if self.out.isatty() or self.epoch+1==self.n_epoch or time.time()-self.said<self.every: return
+        self.said = time.time()
+        self.show(self.pct_train, '\n')
     def after_fit(self):
         if not self.valid: return # no epoch was finished
         self.valid += f'  {time.time()-self.start:.0f} s'

@@ -122,9 +122,9 @@ def lesson_the_work():
     assert {k:len(v) for k,v in parts.items()}=={'clean':16, 'published':17}
     parts['published'].label.value_counts()
 
-    done = [('student',100,10.), ('student',300,30.), ('hdkd',100,40.)]
+    done = [('student',100,10.), ('student',300,30.), ('student',100,900.), ('hdkd',100,40.), ('hdkd',50,20.)] # one was paused
     assert time_left([('student',50), ('hdkd',100)], done)==5+40
-    assert time_left([('teacher',100)], done)==100*80/500 and np.isnan(time_left([('teacher',1)], []))
+    assert time_left([('teacher',100)], done)==40 and np.isnan(time_left([('teacher',1)], []))
     assert [say_time(o) for o in (12, 600, 9000, np.nan)]==['12 s','10 min','2.5 h','unknown']
     say_time(time_left([('hdkd',4000)], done))
 

@@ -51,6 +51,12 @@ def lesson_a_bar_for_the_terminal_a_line_for_the_log():
     term,log = Terminal(),io.StringIO()
     for out in (term,log):
         with learn.no_bar(), learn.no_logging(): learn.fit(2, 1e-3, cbs=ProgressLine('student', out))
+    long = ProgressLine('student', io.StringIO())
+    long.every = 0 # as if every epoch took more than a minute
+    with learn.no_bar(), learn.no_logging(): learn.fit(2, 1e-3, cbs=long)
+    lines = long.out.getvalue().splitlines()
+    assert ['epoch   1 of 2' in lines[0], 'epoch   2 of 2' in lines[1], len(lines)]==[True,True,2] and all('accuracy' in o for o in lines)
+    assert lines[0].count('█')==10 and lines[1].count('█')==20
     assert log.getvalue().count('\n')==1 and '\r' not in log.getvalue()
     assert term.getvalue().count('\n')==1 and term.getvalue().count('\r')==2*len(learn.dls.train)+1
     print(log.getvalue())
