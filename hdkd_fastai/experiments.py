@@ -58,7 +58,7 @@ def run_name(
 
 # %% ../nbs/17b_experiments.ipynb #0632d6d0
 variants = {'': {}, 'mbconv': dict(block='mbconv'), 'stride4': dict(stem_stride=4)} # the same for teacher and student
-rivals = dict(logits=dict(method='logits'), hard=dict(method='hard'), features=dict(method='features'),
+rivals = dict(paper=dict(alpha=.5, feat_weight=10., lr=None, smoothing=None), logits=dict(method='logits'), hard=dict(method='hard'), features=dict(method='features'),
               attention=dict(method='attention', stage_power=0.), relations=dict(method='relations', stage_power=0., feat_weight=25.)) # for the student only
 
 def teacher_of(
@@ -111,11 +111,11 @@ def table_rows(
     def rows(tests, n, nets, variant=''):
         runs = [(test, Spec(data, trained_for(data, test), n, net, v or variant, 0)) for test in tests for net,v in nets]
         same = lambda o: run_settings(p, o)==run_settings(p, o._replace(variant='')) # the profile has it anyway
-        return [Row(test, o._replace(variant='') if same(o) else o) for test,o in runs]
+        return list(L(Row(test, o._replace(variant='') if same(o) else o) for test,o in runs).unique())
     pair,ours = [('student',''),('hdkd','')],[('teacher',''),('student',''),('hdkd','')]
     tests = ['published'] if data=='ham10000' else data_tests[data]
     if table in ('3','4'): return [o for n in (*p.sizes, None) for o in rows(data_tests[data], n, pair)] if (table=='4')==(data=='ham10000') else []
-    if table=='5': return rows(tests, None, ours+[(o,'') for o in p.peers])
+    if table=='5': return rows(tests, None, ours+[('hdkd','paper')]+[(o,'') for o in p.peers])
     if table in ('6','7'): return rows(tests, None, ours, 'mbconv' if table=='6' else 'stride4')
     return rows(data_tests[data][-1:], p.sizes[0], pair+[('hdkd',o) for o in rivals])
 
@@ -391,7 +391,7 @@ def write_index(
     return df
 
 # %% ../nbs/17b_experiments.ipynb #dd85a504
-network_titles = dict(teacher='teacher', student='student alone', hdkd='HDKD')
+network_titles = dict(teacher='teacher', student='student alone', hdkd='HDKD', paper="HDKD, the paper's weights")
 claimed_top1 = { # percent, HAM10000 and brain tumor MRI; Table 5, and by variant Tables 6 and 7
     '': {'MobileNetV2':(90.70,99.62), 'MobileNetV3-L':(90.46,99.77), 'EfficientNet-B0':(90.70,99.77), 'teacher':(91.43,99.69), 'PVT-Tiny':(87.80,98.86), 'CrossViT-Ti':(87.44,99.08),
          'MobileViT-S':(89.73,99.62), 'PVTv2-B0':(88.89,99.08), 'CoAtNet-0':(90.10,99.85), 'student':(89.86,99.77), 'hdkd':(92.15,99.85)},
@@ -476,7 +476,7 @@ def _network_block(results, p, table, data, test, runs):
         return {'params': res.get('parameters', np.nan), 'macs': res.get('macs', np.nan), **_columns('accuracy', mean_accuracy(found[o])), 'claimed': _claimed(table, o, test),
                 **_columns('difference', (np.nan,)*3 if o==ref else mean_difference(found[o], found[ref])), **{k: ps[k].get(o, np.nan) if k in ps else np.nan for k in ('p','p_adjusted')},
                 'seeds': len(found[o]), 'planned': seeds_of(p, o)}
-    return {(data, test, o.variant if o.variant in rivals else network_titles.get(o.network, o.network)): row(o) for o in runs}
+    return {(data, test, network_titles.get(k := o.variant if o.variant in rivals else o.network, k)): row(o) for o in runs}
 
 # %% ../nbs/17b_experiments.ipynb #c730ec9a
 def network_table(
