@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['worth_compiling', 'fold_batchnorm', 'has_bfloat16', 'compile_error', 'keep_memory', 'Replaced', 'compile_regions',
-           'compiled', 'FastCallback', 'same_weights', 'without_levers']
+           'compiled', 'FastCallback', 'slow_in_bfloat16', 'conv_in_float32', 'same_weights', 'without_levers']
 
 # %% ../nbs/11_fast.ipynb #a432acbe
 import ctypes
@@ -177,6 +177,21 @@ def choose(self:FastCallback,
     return dict(dtype=torch.bfloat16 if bf16 and (self.dtype==torch.bfloat16 or self.dtype is None and not amp) else torch.float32, compile=comp,
                 channels_last=self.channels_last is not False and not any(o.ndim==5 for o in self.model.parameters()), fold_teacher=self.fold_teacher is not False, fused=fused)
 
+# %% ../nbs/11_fast.ipynb #d3a10002
+def slow_in_bfloat16(
+    m:nn.Module # A layer
+)->bool:
+    "Is `m` a depthwise convolution with a stride or a kernel above 3x3, and no forward pass of its own?"
+    return type(m) is nn.Conv2d and m.groups==m.in_channels>1 and (max(m.stride)>1 or max(m.kernel_size)>3) and 'forward' not in vars(m)
+
+def conv_in_float32(
+    x:torch.Tensor, # [B, C, H, W]
+    conv:nn.Conv2d # A layer that is `slow_in_bfloat16`
+)->torch.Tensor: # [B, C, H', W'], bfloat16
+    "`conv` of `x`, in float32 if there will be a gradient"
+    if not torch.is_grad_enabled(): return conv._conv_forward(x, conv.weight, conv.bias)
+    with torch.autocast(x.device.type, enabled=False): return conv._conv_forward(x.float(), conv.weight, conv.bias).bfloat16()
+
 # %% ../nbs/11_fast.ipynb #71f81b0a
 @patch
 def fast_parts(self:FastCallback,
@@ -197,7 +212,8 @@ def in_dtype(self:FastCallback,
     "`parts`, and the forward pass of `model` in the chosen type"
     if self.chosen['dtype']==torch.float32: return parts
     device = next(model.parameters()).device.type
-    return {**parts, model: torch.autocast(device, self.chosen['dtype'])(parts.get(model, model.forward))}
+    slow = {m: partial(conv_in_float32, conv=m) for m in model.modules() if device=='cpu' and slow_in_bfloat16(m)}
+    return {**slow, **parts, model: torch.autocast(device, self.chosen['dtype'])(parts.get(model, model.forward))}
 
 # %% ../nbs/11_fast.ipynb #9f725d22
 def same_weights(

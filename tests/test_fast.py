@@ -8,7 +8,7 @@ from hdkd_fastai.complexity import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.kernels import *
 from hdkd_fastai.losses import *
-import contextlib,pickle,tempfile
+import contextlib,pickle,tempfile,time
 from contextlib import contextmanager
 from types import SimpleNamespace as NS
 from unittest import mock
@@ -97,6 +97,22 @@ def lesson_forward_passes_that_are_replaced_for_a_moment():
 
 
 def lesson_the_callback():
+    torch.manual_seed(0)
+    layers = dict(stride=nn.Conv2d(16, 16, 3, 2, 1, groups=16), large=nn.Conv2d(16, 16, 5, 1, 2, groups=16), small=nn.Conv2d(16, 16, 3, 1, 1, groups=16), grouped=nn.Conv2d(16, 16, 3, 2, 1, groups=4), grey=nn.Conv2d(1, 16, 3, 2, 1))
+    assert [k for k,o in layers.items() if slow_in_bfloat16(o)]==['stride','large'] and not any(map(slow_in_bfloat16, [*hdkd(4).modules(), *hdkd_teacher(4).modules()]))
+    x = torch.randn(2, 16, 9, 9).bfloat16()
+    for conv in (layers['stride'], layers['large']):
+        def grads(f, dtype):
+            o = x.to(dtype, copy=True).requires_grad_()
+            with torch.autocast('cpu', torch.bfloat16): y = f(o)
+            return y,*torch.autograd.grad((y.float()**2).sum(), (o, conv.weight, conv.bias))
+        def exact(o):
+            with torch.autocast('cpu', enabled=False): return conv(o).bfloat16()
+        got,ref = grads(partial(conv_in_float32, conv=conv), torch.bfloat16),grads(exact, torch.float32)
+        assert got[0].dtype==got[1].dtype==torch.bfloat16 and torch.equal(got[0], ref[0]) and torch.equal(got[1], ref[1].bfloat16())
+        assert all(torch.equal(a, b) and a.dtype==torch.float32 for a,b in zip(got[2:], ref[2:])) # of the weights, in full precision
+        with torch.no_grad(), torch.autocast('cpu', torch.bfloat16): assert torch.equal(conv_in_float32(x, conv), conv(x))
+
     assert without_levers('compile, bfloat16')==dict(compile=False, dtype='float32') and without_levers('')=={}
     with expect_fail(ValueError, "there is no lever 'fast' to leave out; choose from bfloat16, compile, channels_last, fold_teacher, fused"): without_levers('fast')
     without_levers('fold_teacher')
@@ -183,6 +199,23 @@ def lesson_with_other_callbacks():
     for d in (True,False): assert_close(res[d,True], res[d,False], rtol=1e-4, atol=0)
     assert not torch.allclose(res[True,True], res[False,True]) # the teacher was heard
     res[True,True]
+
+    def mobile(fast):
+        "Losses of a network with strided depthwise convolutions"
+        learn = phantom_learner()
+        torch.manual_seed(3)
+        block = lambda i,o: nn.Sequential(nn.Conv2d(i, o, 1), nn.Conv2d(o, o, 3, 2, 1, groups=o), nn.BatchNorm2d(o), nn.ReLU6())
+        learn = Learner(learn.dls, nn.Sequential(block(1, 8), block(8, 16), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 4)), metrics=accuracy)
+        got = losses(learn if fast is None else learn.to_fast(compile=False, **fast))
+        assert is_clean(learn.model)
+        return got
+    plain,calls = mobile(None),[]
+    def heard(x, conv): calls.append(torch.is_grad_enabled()); return conv_in_float32(x, conv)
+    with pretend(has_bfloat16=lambda device: True, conv_in_float32=heard):
+        assert_close(mobile({}), plain, rtol=2e-2, atol=0)
+        batches = len(calls)
+        assert_close(mobile(dict(dtype='float32')), plain, rtol=1e-4, atol=0)
+    assert len(calls)==batches>0 and {*calls}=={True,False} and calls.count(True)==2*2*len(phantom_learner().dls.train) # in bfloat16 alone: two layers, two epochs
 
     res = [losses(phantom_learner(o, hdkd_kw=dict(feature_loss=relation_distillation_loss)), 1) for o in (None,fast)]
     assert_close(*res, rtol=1e-4, atol=0)
