@@ -158,7 +158,7 @@ class ProgressLine(Callback):
     def before_fit(self): self.start = self.said = time.time()
     def show(self, done, end=''):
         bar = ('█'*round(20*done)).ljust(20, '░')
-        print(('\r' if self.out.isatty() else '') + f'{self.title:<14}{bar} epoch {self.epoch+1:>3} of {self.n_epoch}{self.valid:<50}', end=end, file=self.out, flush=True)
+        print(('\r' if self.out.isatty() else '') + f'{self.title:<13} {bar} epoch {self.epoch+1:>3} of {self.n_epoch}{self.valid:<50}', end=end, file=self.out, flush=True)
     def after_batch(self):
         if self.training and self.out.isatty(): self.show(self.pct_train)
     def after_epoch(self):
