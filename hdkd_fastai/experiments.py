@@ -324,7 +324,7 @@ def time_left(
     todo:list, # (network, work) of each run to come
     done:list # (network, work, seconds) of each finished one
 )->float: # Seconds; nan if nothing is finished
-    "An estimate from the speed of finished runs of the same network, or of all: the median, since a run may have been paused"
+    "An estimate from the speed of finished runs of the same network, or of all: the median, so that one paused run among several does not count"
     speed = lambda rows: np.median([s/w for _,w,s in rows]) if rows else np.nan
     return float(sum(w*speed([o for o in done if o[0]==net] or done) for net,w in todo))
 

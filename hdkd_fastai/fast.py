@@ -181,15 +181,16 @@ def choose(self:FastCallback,
 def slow_in_bfloat16(
     m:nn.Module # A layer
 )->bool:
-    "Is `m` a depthwise convolution with a stride or a kernel above 3x3, and no forward pass of its own?"
-    return type(m) is nn.Conv2d and m.groups==m.in_channels>1 and (max(m.stride)>1 or max(m.kernel_size)>3) and 'forward' not in vars(m)
+    "Is `m` a depthwise convolution in float32, with a stride or a kernel above 3x3, and no forward pass of its own?"
+    depthwise = type(m) is nn.Conv2d and m.groups==m.in_channels==m.out_channels>1 and max(m.kernel_size)>1
+    return depthwise and (max(m.stride)>1 or max(m.kernel_size)>3) and m.weight.dtype==torch.float32 and 'forward' not in vars(m)
 
 def conv_in_float32(
     x:torch.Tensor, # [B, C, H, W]
     conv:nn.Conv2d # A layer that is `slow_in_bfloat16`
 )->torch.Tensor: # [B, C, H', W'], bfloat16
     "`conv` of `x`, in float32 if there will be a gradient"
-    if not torch.is_grad_enabled(): return conv._conv_forward(x, conv.weight, conv.bias)
+    if not (torch.is_grad_enabled() and (x.requires_grad or conv.weight.requires_grad)): return conv._conv_forward(x, conv.weight, conv.bias)
     with torch.autocast(x.device.type, enabled=False): return conv._conv_forward(x.float(), conv.weight, conv.bias).bfloat16()
 
 # %% ../nbs/11_fast.ipynb #71f81b0a

@@ -129,6 +129,8 @@ def lesson_the_work():
     assert time_left([('student',50), ('hdkd',100)], done)==5+40
     assert time_left([('teacher',100)], done)==40 and np.isnan(time_left([('teacher',1)], []))
     assert [say_time(o) for o in (12, 600, 9000, np.nan)]==['12 s','10 min','2.5 h','unknown']
+    stub = SimpleNamespace(profile=profiles['smoke'], trains_on=lambda o: ('id', 40, 9)) # two epochs of 40 images and 9 of validation
+    assert Experiments.work(stub, Spec('phantoms', 'published', 10, 'student', '', 0))==2*(40+3)
     say_time(time_left([('hdkd',4000)], done))
 
 

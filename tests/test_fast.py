@@ -98,7 +98,8 @@ def lesson_forward_passes_that_are_replaced_for_a_moment():
 
 def lesson_the_callback():
     torch.manual_seed(0)
-    layers = dict(stride=nn.Conv2d(16, 16, 3, 2, 1, groups=16), large=nn.Conv2d(16, 16, 5, 1, 2, groups=16), small=nn.Conv2d(16, 16, 3, 1, 1, groups=16), grouped=nn.Conv2d(16, 16, 3, 2, 1, groups=4), grey=nn.Conv2d(1, 16, 3, 2, 1))
+    layers = dict(stride=nn.Conv2d(16, 16, 3, 2, 1, groups=16), large=nn.Conv2d(16, 16, 5, 1, 2, groups=16), small=nn.Conv2d(16, 16, 3, 1, 1, groups=16), grouped=nn.Conv2d(16, 16, 3, 2, 1, groups=4), grey=nn.Conv2d(1, 16, 3, 2, 1),
+                  doubled=nn.Conv2d(16, 32, 3, 2, 1, groups=16), point=nn.Conv2d(16, 16, 1, 2, groups=16), half=nn.Conv2d(16, 16, 3, 2, 1, groups=16).bfloat16(), exact=nn.Conv2d(16, 16, 5, 1, 2, groups=16).double())
     assert [k for k,o in layers.items() if slow_in_bfloat16(o)]==['stride','large'] and not any(map(slow_in_bfloat16, [*hdkd(4).modules(), *hdkd_teacher(4).modules()]))
     x = torch.randn(2, 16, 9, 9).bfloat16()
     for conv in (layers['stride'], layers['large']):
@@ -112,6 +113,8 @@ def lesson_the_callback():
         assert got[0].dtype==got[1].dtype==torch.bfloat16 and torch.equal(got[0], ref[0]) and torch.equal(got[1], ref[1].bfloat16())
         assert all(torch.equal(a, b) and a.dtype==torch.float32 for a,b in zip(got[2:], ref[2:])) # of the weights, in full precision
         with torch.no_grad(), torch.autocast('cpu', torch.bfloat16): assert torch.equal(conv_in_float32(x, conv), conv(x))
+        conv.requires_grad_(False) # a frozen layer has no gradient either
+        with torch.autocast('cpu', torch.bfloat16): assert torch.equal(conv_in_float32(x, conv), conv(x))
 
     assert without_levers('compile, bfloat16')==dict(compile=False, dtype='float32') and without_levers('')=={}
     with expect_fail(ValueError, "there is no lever 'fast' to leave out; choose from bfloat16, compile, channels_last, fold_teacher, fused"): without_levers('fast')
