@@ -727,6 +727,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hdkd_fastai.runs.ProgressLine.after_fit': ('runs.html#progressline.after_fit', 'hdkd_fastai/runs.py'),
                                   'hdkd_fastai.runs.ProgressLine.before_fit': ('runs.html#progressline.before_fit', 'hdkd_fastai/runs.py'),
                                   'hdkd_fastai.runs.ProgressLine.show': ('runs.html#progressline.show', 'hdkd_fastai/runs.py'),
+                                  'hdkd_fastai.runs._check_idle': ('runs.html#_check_idle', 'hdkd_fastai/runs.py'),
                                   'hdkd_fastai.runs._check_numbers': ('runs.html#_check_numbers', 'hdkd_fastai/runs.py'),
                                   'hdkd_fastai.runs._check_together': ('runs.html#_check_together', 'hdkd_fastai/runs.py'),
                                   'hdkd_fastai.runs._check_words': ('runs.html#_check_words', 'hdkd_fastai/runs.py'),

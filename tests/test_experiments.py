@@ -60,7 +60,7 @@ def lesson_the_lists():
     assert all(o.variant=='stride4' for o in plan_tables(profiles['gpu'], brain, '7')) and run_settings(profiles['gpu'], plan_tables(profiles['gpu'], brain, '7')[0])['stem_stride']==4
     everything = plan_tables(p, brain+ham)
     assert len(set(everything))==len(everything) and all(everything.index(teacher_of(o))<i for i,o in enumerate(everything) if o.network=='hdkd')
-    pairs = [(a,b) for a in everything for b in everything if (a.network,b.network)==('student','hdkd') and b._replace(network='student', variant='' if b.variant in rivals else b.variant)==a]
+    pairs = [(a,b) for a in everything for b in everything if (a.network,b.network)==('student','hdkd') and b._replace(network='student', variant='' if b.variant in student_variants else b.variant)==a]
     differ = {k for a,b in pairs for k,v in run_settings(p, a).items() if run_settings(p, b)[k]!=v}
     assert differ=={'network','method','stage_power','feat_weight','lr','smoothing','alpha'} # student and HDKD train alike, but for what distils and what was tuned
     assert {(o.data,s['tfms'],s['alpha'] if o.network=='hdkd' else None) for o in everything if o.n and (s := run_settings(p, o))}=={('brain_tumor_mri',None,None), ('brain_tumor_mri',None,.5), ('ham10000','official',None), ('ham10000','official',.9), ('ham10000','official',.5)}
@@ -70,10 +70,12 @@ def lesson_the_lists():
     alone = run_settings(p, next(o for o in everything if o.network=='student' and o.n is None))
     assert all(run_settings(p, o)=={**alone, 'network':o.network} for o in plan_tables(p, brain, '5') if o.network in peers)
     assert {run_settings(p, o)['epochs'] for o in everything if o.n is None}=={20} and {run_settings(p, o)['epochs'] for o in everything if o.n}=={40}
-    assert {(o.n is None, *(s[k] for k in ('lr','smoothing','feat_weight'))) for o in everything if o.network=='hdkd' and o.variant not in rivals and (s := run_settings(p, o))}=={(False,None,None,10.), (True,1e-3,0.,.01)}
+    assert {(o.n is None, *(s[k] for k in ('lr','smoothing','feat_weight'))) for o in everything if o.network=='hdkd' and o.variant not in student_variants and (s := run_settings(p, o))}=={(False,None,None,10.), (True,1e-3,0.,.01)}
     assert [run_settings(p, Spec('ham10000', 'clean', 50, 'hdkd', o, 0))['stage_power'] for o in ('attention','relations')]==[0, 0]
     smoted = {(d,o): run_settings(profiles['paper'], Spec(d, 'clean', None, o, '', 0))['balance'] for d in ('ham10000','brain_tumor_mri') for o in ('teacher','student')}
     assert [k for k,v in smoted.items() if v=='smote']==[('ham10000','teacher')] and {(o.test,o.run.split) for t in '567' for o in table_rows(t, p, 'ham10000')}=={('published','published')}
+    for q in profiles.values(): # no run has a setting that it has no use for
+        for o in plan_tables(q, data_sets): check_config({**run_defaults(), **run_settings(q, o), 'teacher':'teacher' if o.network=='hdkd' else None})
     pd.Series(count).unstack(0)[list(table_titles)]
 
 

@@ -112,6 +112,8 @@ def lesson_the_callback():
         got,ref = grads(partial(conv_in_float32, conv=conv), torch.bfloat16),grads(exact, torch.float32)
         assert got[0].dtype==got[1].dtype==torch.bfloat16 and torch.equal(got[0], ref[0]) and torch.equal(got[1], ref[1].bfloat16())
         assert all(torch.equal(a, b) and a.dtype==torch.float32 for a,b in zip(got[2:], ref[2:])) # of the weights, in full precision
+        steps = [(a.float()-b.float()).norm()/b.float().norm() for a,b in zip(grads(conv, torch.bfloat16), ref)] # what bfloat16 costs
+        print(f'{conv.kernel_size} stride {conv.stride}: in bfloat16', ', '.join(f'{k} {v:.1e}' for k,v in zip(('output','gradient of x','of weights','of bias'), steps)), 'from the float32 layer')
         with torch.no_grad(), torch.autocast('cpu', torch.bfloat16): assert torch.equal(conv_in_float32(x, conv), conv(x))
         conv.requires_grad_(False) # a frozen layer has no gradient either
         with torch.autocast('cpu', torch.bfloat16): assert torch.equal(conv_in_float32(x, conv), conv(x))

@@ -51,15 +51,23 @@ def lesson_a_bar_for_the_terminal_a_line_for_the_log():
     term,log = Terminal(),io.StringIO()
     for out in (term,log):
         with learn.no_bar(), learn.no_logging(): learn.fit(2, 1e-3, cbs=ProgressLine('student', out))
-    long = ProgressLine('student', io.StringIO())
-    long.every = 0 # as if every epoch took more than a minute
-    with learn.no_bar(), learn.no_logging(): learn.fit(2, 1e-3, cbs=long)
-    lines = long.out.getvalue().splitlines()
-    assert ['epoch   1 of 2' in lines[0], 'epoch   2 of 2' in lines[1], len(lines)]==[True,True,2] and all('accuracy' in o for o in lines)
-    assert lines[0].count('█')==10 and lines[1].count('█')==20
+    class Slow(Callback):
+        "A clock that moves by 25 seconds an epoch, and an end after epoch `last`"
+        order,now = 59,0
+        def __init__(self, last): self.last = last
+        def after_epoch(self): self.now += 25
+        def before_epoch(self):
+            if self.epoch==self.last: raise CancelFitException
+    def slow_log(last):
+        clock,out = Slow(last),io.StringIO()
+        with learn.no_bar(), learn.no_logging(), replaced.object(time, 'time', lambda: clock.now): learn.fit(5, 1e-3, cbs=[clock, ProgressLine('student', out)])
+        return out.getvalue()
+    lines = slow_log(5).splitlines()
+    assert [(o.count('█'), o.split('epoch')[1][:9]) for o in lines]==[(12,'   3 of 5'),(20,'   5 of 5')] and lines[1].rstrip().endswith('125 s') # a minute has passed after three epochs
+    assert slow_log(2).count('█')==8 # two epochs of five
     assert log.getvalue().count('\n')==1 and '\r' not in log.getvalue()
     assert term.getvalue().count('\n')==1 and term.getvalue().count('\r')==2*len(learn.dls.train)+1
-    print(log.getvalue())
+    print(log.getvalue()+slow_log(5))
 
 
 def lesson_one_training():
@@ -73,7 +81,7 @@ def lesson_one_training():
         with learn.no_bar(), learn.no_logging(): learn.fit(1, 0.)
         found[method] = dict(zip(learn.recorder.metric_names[1:-1], learn.recorder.values[-1]), heads=1+learn.model.config['distill'])
     df = pd.DataFrame(found).T[['train_loss','ce_loss','kd_loss','feat_loss','heads']]
-    alone = [o in without_answers for o in df.index]
+    alone = ['alpha' not in method_settings[o] for o in df.index]
     by_hand = np.where(alone, df.ce_loss, .7*df.ce_loss+.3*df.kd_loss) + 3*df.feat_loss
     np.testing.assert_allclose(df.train_loss.astype(float), by_hand.astype(float), rtol=1e-5)
     assert list(df.heads)==[2-o for o in alone] and (df.feat_loss[['logits','hard']]==0).all() and df.feat_loss[['hdkd','attention','relations']].nunique()==3
@@ -270,6 +278,9 @@ def lesson_refused_runs():
         lines = [refused_run("network is 'cnn'; expected teacher, student, hdkd, one of MobileNetV2", network='cnn'),
                  refused_run("method is 'magic'; expected hdkd, logits, hard", method='magic'),
                  refused_run("method is 'hard', but network is 'student'", network='student', method='hard'),
+                 refused_run("alpha is 0.9, but network 'student' has no use for it; leave it out", alpha=.9),
+                 refused_run("temperature is 4.0, but method 'hard' has no use for it", network='hdkd', teacher=d/'base.safetensors', method='hard', temperature=4),
+                 refused_run("smote_by is thumbnails, but balance 'none' has no use for it", smote_by='thumbnails'),
                  refused_run("recipe is 'best'", recipe='best'),
                  refused_run("balance is 'all'", balance='all'),
                  refused_run("smote_by is 'pixel'; expected pixels, thumbnails", smote_by='pixel'),
