@@ -60,7 +60,7 @@ def run_name(
 variants = {'': {}, 'mbconv': dict(block='mbconv'), 'stride4': dict(stem_stride=4)} # the same for teacher and student
 student_variants = dict(paper=dict(alpha=.5, feat_weight=10., lr=None, smoothing=None), logits=dict(method='logits'), hard=dict(method='hard'), features=dict(method='features', alpha=.5),
                         attention=dict(method='attention', alpha=.5, stage_power=0.),
-                        relations=dict(method='relations', alpha=.5, stage_power=0., feat_weight=25.)) # of the student alone: HDKD with the paper's weights, and its rivals
+                        relations=dict(method='relations', alpha=.5, stage_power=0., feat_weight=25.)) # of the student, under HDKD's teacher: with the paper's weights, and the rivals
 
 def teacher_of(
     o:Spec # A run of network 'hdkd'
@@ -72,7 +72,8 @@ def teacher_of(
 Profile = namedtuple('Profile', 'settings own smote sizes most seeds full_seeds peers', # arguments of train_run; changes to them for a network or variant, by itself, with a data set, or with 'all' images; SMOTE for HAM10000's?; images per class; what counts as all of them; seeds with few and all images; networks beside ours
                      defaults=[{}, False, (50,100,150), None, 3, 1, tuple(peers)])
 tuned = dict(teacher=dict(lr=1e-3), student=dict(lr=1e-3, smoothing=0.), logits=dict(lr=1e-3, smoothing=0.), hard=dict(lr=1e-3), relations=dict(lr=1e-3, smoothing=0.)) | {
-    ('student','ham10000'): dict(tfms='official'), ('hdkd','ham10000'): dict(tfms='official', alpha=.9), ('hdkd','all'): dict(lr=1e-3, smoothing=0., feat_weight=.01)} # for the paper's networks, on validation images
+    ('student','ham10000'): dict(tfms='official'), ('hdkd','ham10000'): dict(tfms='official', alpha=.9), ('logits','ham10000'): dict(smoothing=None),
+    ('hard','ham10000'): dict(lr=5e-4, smoothing=0.), ('attention','ham10000'): dict(lr=1e-3), ('relations','ham10000'): dict(lr=5e-4), ('hdkd','all'): dict(lr=1e-3, smoothing=0., feat_weight=.01)} # for the paper's networks, on validation images
 profiles = dict(
     paper=Profile(dict(size=224, model='base', recipe='paper', fast=True), smote=True, full_seeds=3),
     gpu=Profile(dict(size=224, model='base', epochs=40, fast=True), tuned, seeds=5),

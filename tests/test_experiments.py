@@ -71,7 +71,8 @@ def lesson_the_lists():
     assert all(run_settings(p, o)=={**alone, 'network':o.network} for o in plan_tables(p, brain, '5') if o.network in peers)
     assert {run_settings(p, o)['epochs'] for o in everything if o.n is None}=={20} and {run_settings(p, o)['epochs'] for o in everything if o.n}=={40}
     assert {(o.n is None, *(s[k] for k in ('lr','smoothing','feat_weight'))) for o in everything if o.network=='hdkd' and o.variant not in student_variants and (s := run_settings(p, o))}=={(False,None,None,10.), (True,1e-3,0.,.01)}
-    assert [run_settings(p, Spec('ham10000', 'clean', 50, 'hdkd', o, 0))['stage_power'] for o in ('attention','relations')]==[0, 0]
+    rival = lambda o: tuple(run_settings(p, Spec('ham10000', 'clean', 50, 'hdkd', o, 0))[k] for k in ('lr','smoothing','alpha','stage_power'))
+    assert list(map(rival, ('logits','hard','features','attention','relations')))==[(1e-3,None,.9,1), (5e-4,0,.9,1), (None,None,.5,1), (1e-3,None,.5,0), (5e-4,0,.5,0)]
     smoted = {(d,o): run_settings(profiles['paper'], Spec(d, 'clean', None, o, '', 0))['balance'] for d in ('ham10000','brain_tumor_mri') for o in ('teacher','student')}
     assert [k for k,v in smoted.items() if v=='smote']==[('ham10000','teacher')] and {(o.test,o.run.split) for t in '567' for o in table_rows(t, p, 'ham10000')}=={('published','published')}
     for q in profiles.values(): # no run has a setting that it has no use for
