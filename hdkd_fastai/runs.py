@@ -6,10 +6,10 @@
 __all__ = ['demo_phantoms', 'Images', 'own_networks', 'balances', 'methods', 'method_settings', 'Run', 'load_images',
            'subset_images', 'shared_images', 'images_id', 'check_teacher', 'make_folder', 'into_folder', 'own_folder',
            'file_id', 'checkpoint_of', 'ProgressLine', 'write_json', 'read_json', 'read_run', 'run_defaults',
-           'read_config', 'as_declared', 'check_config', 'balance_rows', 'run_loss', 'distilling_learner',
-           'run_learner', 'save_figure', 'versions', 'describe', 'find_run', 'fast_choice', 'write_run', 'train_run',
-           'repeat_run', 'run_images', 'load_run', 'evaluate_one', 'write_comparison', 'write_maps', 'report_text',
-           'comparison_text', 'evaluate_runs', 'collect_runs']
+           'read_config', 'as_declared', 'check_config', 'idle_settings', 'check_idle', 'balance_rows', 'run_loss',
+           'distilling_learner', 'run_learner', 'save_figure', 'versions', 'describe', 'find_run', 'fast_choice',
+           'write_run', 'train_run', 'repeat_run', 'run_images', 'load_run', 'evaluate_one', 'write_comparison',
+           'write_maps', 'report_text', 'comparison_text', 'evaluate_runs', 'collect_runs']
 
 # %% ../nbs/17_runs.ipynb #8c360c50
 import hashlib,platform,reprlib,sys,tempfile,torchvision,warnings,yaml
@@ -277,13 +277,6 @@ def _check_together(c):
         raise ValueError("network 'hdkd' needs a teacher: train one (network 'teacher') and name its folder (teacher)" if c.network=='hdkd' else
                          f"a teacher was given, but network is {c.network!r}; use network 'hdkd', or leave the teacher out")
 
-def _check_idle(c):
-    "ValueError for a setting that nothing in the run has a use for"
-    who,used = (f'method {c.method!r}',method_settings[c.method]) if c.network=='hdkd' else (f'network {c.network!r}',())
-    idle = {k:who for k in method_settings['hdkd'] if k not in used} | ({} if c.balance=='smote' else dict(smote_by=f'balance {c.balance!r}'))
-    for k,o in idle.items():
-        if (v := getattr(c, k))!=run_defaults()[k]: raise ValueError(f'{k} is {v}, but {o} has no use for it; leave it out')
-
 # %% ../nbs/17_runs.ipynb #eb2863c1
 def check_config(
     config:dict # Arguments of `train_run`, except `out` and `cache`
@@ -291,8 +284,24 @@ def check_config(
     "ValueError for a value that no run can have"
     params = inspect.signature(train_run).parameters
     config = {k: as_declared(k, v, params[k].annotation, params[k].default) for k,v in config.items()}
-    for check in (_check_words,_check_numbers,_check_together,_check_idle): check(NS(**config))
+    for check in (_check_words,_check_numbers,_check_together): check(NS(**config))
     return config
+
+# %% ../nbs/17_runs.ipynb #b19b0001
+def idle_settings(
+    config:dict # Arguments of `train_run`
+)->dict: # Name to what has no use for it
+    "Settings of distillation and of SMOTE that nothing in a run reads"
+    c = NS(**config)
+    who,used = (f'method {c.method!r}',method_settings.get(c.method, ())) if c.network=='hdkd' else (f'network {c.network!r}',())
+    return {k:who for k in method_settings['hdkd'] if k not in used} | ({} if c.balance=='smote' else dict(smote_by=f'balance {c.balance!r}'))
+
+def check_idle(
+    config:dict # Arguments of `train_run`
+):
+    "ValueError for one of them that was set"
+    for k,who in idle_settings(config).items():
+        if config[k]!=run_defaults()[k]: raise ValueError(f'{k} is {config[k]}, but {who} has no use for it; leave it out')
 
 # %% ../nbs/17_runs.ipynb #13d22ec0
 def balance_rows(
@@ -462,6 +471,7 @@ def train_run(
     c,out,start = NS(**config),Path(out).expanduser(),time.time()
     check_outside(c.data, out=out, cache=cache)
     if res := find_run(out, config): return res
+    check_idle(config)
     images = shared_images({} if opened is None else opened, c.data, c.split, c.size, c.split_seed, c.skip_bad, cache=cache)
     images = subset_images(images, c.n, c.seed)
     given = checkpoint_of(c.teacher) if c.teacher else None
@@ -487,6 +497,7 @@ def repeat_run(
     "Train again as a configuration says; ValueError if it cannot be read, or the teacher is no longer the same; a warning if the images are not"
     args,before = {**read_config(config), **changes},(Path(config) if Path(config).is_dir() else Path(config).parent)/'run.json'
     if args['network']!='hdkd' and 'teacher' not in changes: args['teacher'] = None
+    args |= {k: run_defaults()[k] for k in idle_settings(args) if k not in changes} # what the file says for another network or method
     first_time = read_run(before.parent) if before.is_file() else {}
     known = first_time.get('teacher_id') if args['teacher'] and 'teacher' not in changes else None
     if known and (given := checkpoint_of(args['teacher'])).is_file() and file_id(given)!=known: # a missing one is for `train_run` to report

@@ -109,9 +109,15 @@ def lesson_evaluation():
         train_run(network='student', out=d/'large', **{**kw, 'size':64}, stem_stride=4)
         evs |= evaluate_runs([d/'student', d/'large'], out=d/'sizes') # each is shown its own size
         again = repeat_run(d/'peer', out=d/'again')
+        (d/'mine.yaml').write_text(f"data: {kw['data']}\nnetwork: hdkd\nteacher: nowhere\nalpha: 0.9\nsize: 32\nepochs: 1\nsmote_by: thumbnails")
+        alone = repeat_run(d/'mine.yaml', out=d/'alone', network='student')['config'] # what the file sets for another network goes
+        with expect_fail(ValueError, "alpha is 0.7, but network 'student' has no use for it"): repeat_run(d/'mine.yaml', out=d/'x', network='student', alpha=.7)
+        (d/'alone'/'config.yaml').write_text((d/'alone'/'config.yaml').read_text().replace('alpha: 0.5', 'alpha: 0.9'))
+        old = load_run(d/'alone').learn # of a version that did not refuse it
         same = (d/'peer'/'model.safetensors').read_bytes()==(d/'again'/'model.safetensors').read_bytes()
         sizes = sorted(o.name for o in (d/'sizes').iterdir())
         maps = sorted(o.name for o in (d/'both').iterdir())
+    assert (alone['alpha'],alone['smote_by'],alone['teacher'])==(.5,'pixels',None) and isinstance(old, Learner)
     assert same and res['config']['network']=='MobileNetV2' and evs['peer'].n==16 and 'test_comparison.json' in maps and sizes==maps
     res['parameters'], maps
 
