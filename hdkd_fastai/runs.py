@@ -299,7 +299,7 @@ def idle_settings(
 def check_idle(
     config:dict # Arguments of `train_run`
 ):
-    "ValueError for one of them that was set"
+    "ValueError for such a setting that was given another value than its default"
     for k,who in idle_settings(config).items():
         if config[k]!=run_defaults()[k]: raise ValueError(f'{k} is {config[k]}, but {who} has no use for it; leave it out')
 

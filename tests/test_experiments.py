@@ -76,7 +76,7 @@ def lesson_the_lists():
     smoted = {(d,o): run_settings(profiles['paper'], Spec(d, 'clean', None, o, '', 0))['balance'] for d in ('ham10000','brain_tumor_mri') for o in ('teacher','student')}
     assert [k for k,v in smoted.items() if v=='smote']==[('ham10000','teacher')] and {(o.test,o.run.split) for t in '567' for o in table_rows(t, p, 'ham10000')}=={('published','published')}
     for q in profiles.values(): # no run has a setting that it has no use for
-        for o in plan_tables(q, data_sets): check_config({**run_defaults(), **run_settings(q, o), 'teacher':'teacher' if o.network=='hdkd' else None})
+        for o in plan_tables(q, data_sets): check_idle(check_config({**run_defaults(), **run_settings(q, o), 'teacher':'teacher' if o.network=='hdkd' else None}))
     pd.Series(count).unstack(0)[list(table_titles)]
 
 
