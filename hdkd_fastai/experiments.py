@@ -69,11 +69,12 @@ def teacher_of(
     return o._replace(n=None, network='teacher', variant='' if o.variant in student_variants else o.variant, seed=0)
 
 # %% ../nbs/17b_experiments.ipynb #513f4fc8
-Profile = namedtuple('Profile', 'settings own smote sizes most seeds full_seeds peers', # arguments of train_run; changes to them for a network or variant, by itself, with a data set, or with 'all' images; SMOTE for HAM10000's?; images per class; what counts as all of them; seeds with few and all images; networks beside ours
+Profile = namedtuple('Profile', 'settings own smote sizes most seeds full_seeds peers', # arguments of train_run; changes to them for a network or variant, by itself, with a data set, with 'all' images, or with both; SMOTE for HAM10000's?; images per class; what counts as all of them; seeds with few and all images; networks beside ours
                      defaults=[{}, False, (50,100,150), None, 3, 1, tuple(peers)])
 tuned = dict(teacher=dict(lr=1e-3), student=dict(lr=1e-3, smoothing=0.), logits=dict(lr=1e-3, smoothing=0.), hard=dict(lr=1e-3), relations=dict(lr=1e-3, smoothing=0.)) | {
     ('student','ham10000'): dict(tfms='official'), ('hdkd','ham10000'): dict(tfms='official', alpha=.9), ('logits','ham10000'): dict(smoothing=None),
-    ('hard','ham10000'): dict(lr=5e-4, smoothing=0.), ('attention','ham10000'): dict(lr=1e-3), ('relations','ham10000'): dict(lr=5e-4), ('hdkd','all'): dict(lr=1e-3, smoothing=0., feat_weight=.01)} # for the paper's networks, on validation images
+    ('hard','ham10000'): dict(lr=5e-4, smoothing=0.), ('attention','ham10000'): dict(lr=1e-3), ('relations','ham10000'): dict(lr=5e-4), ('hdkd','all'): dict(lr=1e-3, smoothing=0., feat_weight=.01),
+    ('student','ham10000','all'): dict(lr=5e-4)} # for the paper's networks, on validation images
 profiles = dict(
     paper=Profile(dict(size=224, model='base', recipe='paper', fast=True), smote=True, full_seeds=3),
     gpu=Profile(dict(size=224, model='base', epochs=40, fast=True), tuned, seeds=5),
@@ -86,7 +87,7 @@ def run_settings(
 )->dict: # Every setting of `train_run`, without folders
     "The configuration of a run in a profile"
     like = o.network if o.network in own_networks else 'student' # others train as the student alone does
-    keys = like,(like,o.data),*(() if o.n else ('all',(like,'all'))),o.variant,(o.variant,o.data)
+    keys = like,(like,o.data),*(() if o.n else ('all',(like,'all'),(like,o.data,'all'))),o.variant,(o.variant,o.data)
     own = {k:v for key in keys for k,v in p.own.get(key, {}).items()} | (dict(balance='smote') if o.network=='teacher' and p.smote and o.data=='ham10000' else {})
     kw = {**p.settings, **own, **{**variants, **student_variants}[o.variant], **dict(network=o.network, n=o.n or p.most, split=o.split, seed=o.seed)}
     return {k:v for k,v in {**run_defaults(), **kw}.items() if k not in ('data','teacher')}
