@@ -75,7 +75,7 @@ tuned = dict(teacher=dict(lr=1e-3), student=dict(lr=1e-3, smoothing=0.), logits=
     ('student','ham10000'): dict(tfms='official'), ('hdkd','ham10000'): dict(tfms='official', alpha=.9), ('logits','ham10000'): dict(smoothing=None),
     ('hard','ham10000'): dict(lr=5e-4, smoothing=0.), ('attention','ham10000'): dict(lr=1e-3), ('relations','ham10000'): dict(lr=5e-4), ('hdkd','all'): dict(lr=1e-3, smoothing=0., feat_weight=.01),
     ('student','ham10000','all'): dict(lr=5e-4)} # for the paper's networks, on validation images
-tuned |= {k: dict(lr=v) for k,v in {'MobileNetV2':3e-3, 'MobileNetV3-L':1e-2, 'EfficientNet-B0':1e-3, 'PVT-Tiny':1e-4, 'PVTv2-B0':1e-3}.items()} # those of the others that were looked for
+tuned |= {k: dict(lr=v) for k,v in {'MobileNetV2':3e-3, 'MobileNetV3-L':1e-2, 'EfficientNet-B0':1e-3, 'PVT-Tiny':1e-4, 'PVTv2-B0':1e-3}.items()} # others, as far as they were looked for; EfficientNet-B0 is to be tried at 3e-3
 profiles = dict(
     paper=Profile(dict(size=224, model='base', recipe='paper', fast=True), smote=True, full_seeds=3),
     gpu=Profile(dict(size=224, model='base', epochs=40, fast=True), tuned, seeds=5),
@@ -88,7 +88,7 @@ def run_settings(
 )->dict: # Every setting of `train_run`, without folders
     "The configuration of a run in a profile"
     like = o.network if o.network in own_networks else 'student' # others train as the student alone does, at rates of their own
-    keys = like,(like,o.data),*(() if o.n else ('all',(like,'all'),(like,o.data,'all'))),*{o.network}-{like},o.variant,(o.variant,o.data)
+    keys = like,(like,o.data),*(() if o.n else ('all',(like,'all'),(like,o.data,'all'))),*(() if o.network==like else (o.network,)),o.variant,(o.variant,o.data)
     own = {k:v for key in keys for k,v in p.own.get(key, {}).items()} | (dict(balance='smote') if o.network=='teacher' and p.smote and o.data=='ham10000' else {})
     kw = {**p.settings, **own, **{**variants, **student_variants}[o.variant], **dict(network=o.network, n=o.n or p.most, split=o.split, seed=o.seed)}
     return {k:v for k,v in {**run_defaults(), **kw}.items() if k not in ('data','teacher')}
