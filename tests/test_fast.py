@@ -4,6 +4,7 @@ from copy import deepcopy
 from functools import cache
 from fastai.vision.all import *
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.overrides import TorchFunctionMode
 from hdkd_fastai.complexity import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.kernels import *
@@ -18,6 +19,7 @@ from hdkd_fastai.data import *
 from hdkd_fastai.evaluate import *
 from hdkd_fastai.files import *
 from hdkd_fastai.opening import *
+from hdkd_fastai.peers import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
@@ -29,12 +31,12 @@ def stirred(model):
             for o in (m.running_mean,m.bias.data): nn.init.normal_(o)
             for o in (m.running_var,m.weight.data): nn.init.uniform_(o, .5, 2.)
     return model.eval()
-def phantom_learner(fast=None, cbs=None, size=32, model='tiny', **kwargs):
-    "A learner on small phantoms with an untrained teacher; `fast`: arguments of `to_fast`"
+def phantom_learner(fast=None, cbs=None, size=32, model='tiny', teacher=None, **kwargs):
+    "A learner on small phantoms with an untrained teacher, or `teacher`; `fast`: arguments of `to_fast`"
     df = image_table(make_phantoms(Path(tempfile.mkdtemp())/'phantoms', n_train=20, n_test=4, size=size))
     set_seed(0)
     dls = image_dls(df, OpenImage(size, 'L'), bs=16, device='cpu')
-    learn = hdkd_learner(dls, stirred(hdkd_teacher_tiny(4, n_in=1)), model, cbs=cbs, **kwargs)
+    learn = hdkd_learner(dls, teacher or stirred(hdkd_teacher_tiny(4, n_in=1)), model, cbs=cbs, **kwargs)
     return learn if fast is None else learn.to_fast(**fast)
 
 def losses(learn, n=2, quiet=True):
@@ -117,6 +119,39 @@ def lesson_the_callback():
         with torch.no_grad(), torch.autocast('cpu', torch.bfloat16): assert torch.equal(conv_in_float32(x, conv), conv(x))
         conv.requires_grad_(False) # a frozen layer has no gradient either
         with torch.autocast('cpu', torch.bfloat16): assert torch.equal(conv_in_float32(x, conv), conv(x))
+
+    torch.manual_seed(0)
+    inputs,grad = [torch.randn(2, 4, n, d) for n,d in ((50,16),(30,16),(30,24))],torch.randn(2, 4, 50, 24)
+    bias = torch.randn(4, 50, 30)
+    def attend(f, dtype, kw):
+        "Answer, and gradients of queries, keys, values and bias"
+        x,kw = [o.to(dtype, copy=True).requires_grad_() for o in inputs],{k: o.detach().to(dtype, copy=True).requires_grad_() if isinstance(o, Tensor) else o for k,o in kw.items()}
+        y = f(*x, **kw)
+        return [y,*torch.autograd.grad(y, x+[o for o in kw.values() if isinstance(o, Tensor)], grad.to(dtype))]
+    off = lambda got,true: max(((a.double()-b).norm()/b.norm()).item() for a,b in zip(got, true))
+    errors = {}
+    for name,kw in dict(plain={}, bias=dict(attn_mask=bias), large=dict(scale=2.)).items():
+        true = attend(F.scaled_dot_product_attention, torch.double, kw)
+        errors[name] = {k: off(attend(f, torch.bfloat16, kw), true) for k,f in {'two products':short_attention, 'tiles':F.scaled_dot_product_attention}.items()}
+        assert errors[name]['two products']<(3e-2 if name=='large' else 1e-2)
+    pd.DataFrame(errors).map('{:.0e}'.format)
+
+    def tiled(n=8, m=8, dtype=torch.bfloat16, heads=4, **kw):
+        "Is attention left to the tiles, and is that the same as to call them?"
+        torch.manual_seed(0)
+        x = [torch.randn(1, h, l, 16).to(dtype) for h,l in ((4,n),(heads,m),(heads,m))]
+        with mock.patch.object(F, 'scaled_dot_product_attention', wraps=F.scaled_dot_product_attention) as f: got = torch.manual_seed(1) and short_attention(*x, **kw)
+        same = torch.equal(got, torch.manual_seed(1) and F.scaled_dot_product_attention(*x, **kw))
+        assert same or not f.called
+        return f.called
+    causal = torch.ones(8, 8, dtype=torch.bool).tril()
+    ways = dict(short={}, longest=dict(n=512, m=512), wide=dict(n=2048, m=128), more=dict(n=513, m=512), longer=dict(n=512, m=513), float32=dict(dtype=torch.float32), dropout=dict(dropout_p=.5),
+                causal=dict(is_causal=True, scale=.5), grouped=dict(heads=2, enable_gqa=True), mask=dict(attn_mask=causal), forbids=dict(attn_mask=torch.full((8,8), -torch.inf).bfloat16()), learned=dict(attn_mask=torch.randn(8, 8, requires_grad=True).bfloat16()))
+    assert [k for k,o in ways.items() if not tiled(**o)]==['short','longest','wide','learned']
+    x = torch.randn(3, 1, 2, 8, 16).bfloat16()
+    with ShortAttention(): got = F.scaled_dot_product_attention(query=x[0], key=x[1], value=x[2])
+    assert torch.equal(got, short_attention(*x)) and not torch.equal(got, F.scaled_dot_product_attention(*x))
+    {k: 'tiles' if tiled(**o) else 'two products' for k,o in ways.items()}
 
     assert without_levers('compile, bfloat16')==dict(compile=False, dtype='float32') and without_levers('')=={}
     with expect_fail(ValueError, "there is no lever 'fast' to leave out; choose from bfloat16, compile, channels_last, fold_teacher, fused"): without_levers('fast')
@@ -222,6 +257,34 @@ def lesson_with_other_callbacks():
         assert_close(mobile(dict(dtype='float32')), plain, rtol=1e-4, atol=0)
     assert len(calls)==batches>0 and {*calls}=={True,False} and calls.count(True)==2*2*len(phantom_learner().dls.train) # in bfloat16 alone: two layers, two epochs
 
+    def attended(fast, **kwargs):
+        "What `short_attention` is asked for in a fit: is there to be a gradient?"
+        calls = []
+        def heard(*args, **kwargs): calls.append(torch.is_grad_enabled()); return short_attention(*args, **kwargs)
+        learn = phantom_learner(fast, **kwargs)
+        with pretend(has_bfloat16=lambda device: True, short_attention=heard): losses(learn, 1)
+        return calls.count(True),calls.count(False)
+    learn = phantom_learner()
+    layers,train,valid = len(learn.model.dflt.layers),len(learn.dls.train),len(learn.dls.valid)
+    assert attended({})==(layers*train, layers*valid) and attended(dict(dtype='float32'))==(0,0)
+    assert attended({}, teacher=hdkd_tiny(4, n_in=1, img_size=32))==(layers*train, layers*(valid+train)) # a teacher with attention has no gradient
+    attended({})
+
+    def trains(net):
+        "What serves `net` in a fit in bfloat16"
+        learn,served = Learner(phantom_learner().dls, net, loss_func=CrossEntropyLossFlat(), metrics=accuracy).to_fast(compile=False),[]
+        heard = lambda f: lambda *args, **kwargs: (served.append(f.__name__), f(*args, **kwargs))[1]
+        with pretend(has_bfloat16=lambda device: True, **{f.__name__: heard(f) for f in (with_short_attention,short_attention,conv_in_float32)}): got = losses(learn, 1)
+        assert got.isfinite().all() and is_clean(net)
+        return sorted({*served})
+    vit,mobile_vit = (peer_network(o, 4, n_in=1, img_size=32) for o in ('vit_tiny_patch16_224','MobileViT-S'))
+    torchs = nn.Sequential(nn.Conv2d(1, 32, 8, 8), nn.Flatten(2), nn.TransformerEncoderLayer(16, 2, 16, batch_first=True), nn.Flatten(), nn.Linear(512, 4))
+    res = {'timm ViT':trains(vit), 'MobileViT-S':trains(mobile_vit), 'nn.TransformerEncoderLayer':trains(torchs)}
+    for o in (vit, mobile_vit): o.set_grad_checkpointing(True)
+    res |= {'timm ViT, computed again':trains(vit), 'MobileViT-S, computed again':trains(mobile_vit)}
+    assert list(res.values())==[['short_attention','with_short_attention'],['conv_in_float32','short_attention','with_short_attention'],[],[],[]]
+    res
+
     res = [losses(phantom_learner(o, hdkd_kw=dict(feature_loss=relation_distillation_loss)), 1) for o in (None,fast)]
     assert_close(*res, rtol=1e-4, atol=0)
     learn = phantom_learner(fast)
@@ -282,19 +345,20 @@ def lesson_what_cannot_be_had():
     assert_close(got, losses(plain, 1), rtol=1e-4, atol=0)
     said[0][:80]
 
-    def chosen(n_epoch, batches, bs, model, teacher, size):
-        "Whether a fit would be compiled by itself"
+    def arithmetic(n_epoch, batches, bs, model, teacher, size):
+        "Multiply-accumulates of a fit"
         learn = NS(model=model, xb=[torch.empty(bs, 3, size, size, device='meta')], n_epoch=n_epoch, dls=NS(train=range(batches)))
         cb = FastCallback()
         cb.learn = learn
         return cb.fit_macs(NS(teacher=teacher))
-    tiny,base = chosen(40, 6, 32, hdkd_tiny(4), hdkd_teacher_tiny(4), 64),chosen(40, 25, 8, hdkd(4), hdkd_teacher(4), 224)
+    tiny,base = arithmetic(40, 6, 32, hdkd_tiny(4), hdkd_teacher_tiny(4), 64),arithmetic(40, 25, 8, hdkd(4), hdkd_teacher(4), 224)
     assert abs(base/(40*25*8*(3*2.025e9+5.700e9))-1)<1e-3 # the multiply-accumulates of the two networks, counted elsewhere
-    assert tiny<worth_compiling['cpu']<base
-    cb = FastCallback(fused=False)
-    cb.learn = NS(model=hdkd_tiny(4), cbs=[])
-    with pretend(worth_compiling=dict(cpu=0.), compile_error=lambda device: None), mock.patch.object(FastCallback, 'fit_macs', return_value=1.):
-        free = cb.choose()['compile']
-        cb.model.stage1.register_forward_hook(print)
-        assert free and not cb.choose()['compile'] # compiled code would not call the hook
+    def compiles(macs, worth, hook=False):
+        "Is a fit of so much arithmetic compiled by itself?"
+        cb = FastCallback(fused=False)
+        cb.learn = NS(model=hdkd_tiny(4), cbs=[])
+        if hook: cb.model.stage1.register_forward_hook(print) # compiled code would not call it
+        with pretend(worth_compiling=worth, compile_error=lambda device: None), mock.patch.object(FastCallback, 'fit_macs', return_value=macs): return cb.choose()['compile']
+    at = dict(cpu=worth_compiling['cuda']) # as if this were a GPU
+    assert compiles(3.1e15, at) and not compiles(2.9e15, at) and not compiles(3.1e15, at, hook=True) and not compiles(1e20, worth_compiling)
     f'{tiny:.1e}', f'{base:.1e}'

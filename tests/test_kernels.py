@@ -9,7 +9,6 @@ from torch.nn import functional as F
 from torch.autograd.function import once_differentiable
 from hdkd_fastai.attention import *
 from hdkd_fastai.losses import *
-from hdkd_fastai.transformer import *
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -163,23 +162,6 @@ def lesson_the_feature_loss():
     with expect_fail(ValueError, 'stage features differ'): fused_feature_loss(feats[0], feats[1][::-1])
     with mock.patch.object(MeanSquare, 'apply', None): assert_close(fused_feature_loss([feats[0][0][:,:5]], [feats[1][0][:,:5]]), F.mse_loss(feats[0][0][:,:5], feats[1][0][:,:5]))
     ours
-
-
-def lesson_attention_in_bfloat16():
-    torch.manual_seed(0)
-    attn = MultiHeadSelfAttention(64, 4, 16)
-    x,grad = torch.randn(2, 50, 64),torch.randn(2, 50, 64)
-    true = run(o := deepcopy(attn).double(), x.double(), o, grad.double())
-    errors = {}
-    for name,f in dict(two_products=short_attention, tiles=lambda x,attn: attn(x)).items():
-        o = deepcopy(attn)
-        with torch.autocast('cpu', torch.bfloat16): errors[name] = relative(run(partial(f, attn=o), x, o, grad.bfloat16()), true)
-        assert max(errors[name])<2e-2
-    assert_close(short_attention(x, attn), attn(x))
-    with mock.patch('torch.nn.functional.scaled_dot_product_attention', side_effect=F.scaled_dot_product_attention) as tiles, torch.autocast('cpu', torch.bfloat16):
-        calls = [(short_attention(torch.randn(1, n, 64), attn),tiles.call_count)[1] for n in (512,513)]
-    assert calls==[0,1] # a long sequence goes in tiles
-    pd.DataFrame(errors, index=['y','x grad','qkv','proj weight','proj bias']).map('{:.0e}'.format)
 
 
 def lesson_into_a_network():
