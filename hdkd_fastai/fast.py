@@ -216,6 +216,7 @@ def short_attention(
     products = (query*(query.shape[-1]**-.5 if scale is None else scale)) @ key.mT
     return (products if attn_mask is None else products+attn_mask.to(products.dtype)).softmax(-1) @ value
 
+# %% ../nbs/11_fast.ipynb #d3a10010
 class ShortAttention(TorchFunctionMode):
     "Whoever calls `F.scaled_dot_product_attention` within gets `short_attention`"
     def __torch_function__(self, func, types, args=(), kwargs=None):
