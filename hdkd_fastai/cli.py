@@ -100,7 +100,7 @@ def hdkd_train(
     config:Path=None # config.yaml of an earlier run, to repeat it; what is typed besides goes before it
 ):
     "Train one network; stopped and called again, it goes on where it was"
-    args = {k:v for k,v in locals().items() if k!='config'}
+    args = {k:v for k,v in dict(locals()).items() if k!='config'}
     if model=='tiny': os.environ.setdefault('OMP_NUM_THREADS', '1') # as in hdkd_demo
     if fast: run_command('fast.keep_memory')
     if config is None: run_command('runs.train_run', **args)
@@ -208,6 +208,6 @@ def hdkd_bench(
     out:Path='hdkd_speed' # Folder for numbers and figure ('loader': hdkd_loader, 'export': hdkd_formats, 'tables': hdkd_tables)
 ):
     "Measure side by side how fast a distillation step is, or how fast images are loaded; or do the runs of the paper's tables"
-    args = {k:v for k,v in locals().items() if k!='what'}
+    args = {k:v for k,v in dict(locals()).items() if k!='what'}
     if what=='tables': run_command('fast.keep_memory')
     run_command('cli.run_bench', what=what, **typed(hdkd_bench, args))

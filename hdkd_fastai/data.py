@@ -19,12 +19,14 @@ def _split_rows(df): return [np.flatnonzero(df.split==o).tolist() for o in ('tra
 def image_block(
     opener:OpenImage, # How files are opened
     vocab:list=None, # Names of the classes; None: those of the training rows, sorted
-    batch_tfms:list=None # Augmentation, on batches
+    batch_tfms:list=None # Augmentation, on batches; a `Normalize` among them takes the place of the usual one
 )->DataBlock: # For a table with `file`, `label` and `split`
     "fastai `DataBlock` from a table of images to pictures and classes"
+    tfms = L(batch_tfms)
+    if not any(isinstance(o, Normalize) for o in tfms): tfms = [*tfms, Normalize.from_stats(*opener.stats)]
     return DataBlock((TransformBlock(type_tfms=opener, batch_tfms=IntToFloatTensor, dl_type=PixelDL), CategoryBlock(vocab=vocab)),
                      get_x=ColReader('file'), get_y=ColReader('label'), splitter=_split_rows,
-                     batch_tfms=[*L(batch_tfms), Normalize.from_stats(*opener.stats)])
+                     batch_tfms=tfms)
 
 # %% ../nbs/08e_data.ipynb #c7cd4ae1
 def image_dls(

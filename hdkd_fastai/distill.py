@@ -6,6 +6,7 @@
 __all__ = ['unwrap_model', 'find_stages', 'evaluating', 'HDKDLast', 'HDKDCallback', 'HDKDMoved', 'check_fired']
 
 # %% ../nbs/07_distill.ipynb #038ea649
+import reprlib
 from contextlib import contextmanager
 from functools import partial
 from fastai.basics import *
@@ -77,7 +78,6 @@ class HDKDCallback(Callback):
         logit_loss:Callable=None, # From both networks' logits to the second term; None: `logit_distillation_loss`
         feature_loss:Callable=None # From both networks' lists of features to the third; None: `feature_distillation_loss`
     ):
-        if isinstance(teacher, Learner): teacher = teacher.model
         student_stages = tuple(L(student_stages))
         teacher_stages = student_stages if teacher_stages is None else tuple(L(teacher_stages))
         if not 0<=alpha<=1: raise ValueError(f'alpha is {alpha}; it weighs the teacher against the labels and lies between 0 and 1')
@@ -88,6 +88,14 @@ class HDKDCallback(Callback):
         store_attr()
         self.last = HDKDLast(self)
         self.columns = [ValueMetric(partial(self.mean_loss, i), o) for i,o in enumerate(['ce_loss','kd_loss','feat_loss'])]
+
+# %% ../nbs/07_distill.ipynb #e54a0002
+def _set_teacher(self, teacher):
+    classes = None
+    if isinstance(teacher, Learner): teacher,classes = teacher.model,getattr(teacher.dls, 'vocab', None)
+    elif teacher is not None and isinstance(meta := getattr(unwrap_model(teacher), 'meta', None), dict): classes = meta.get('classes') # as `load_checkpoint` leaves it
+    self.__dict__.update(asked_of=teacher, teacher_classes=classes and [str(o) for o in classes])
+HDKDCallback.teacher = property(lambda self: self.__dict__.get('asked_of'), _set_teacher, doc='The network to learn from, or None; a `Learner` gives its model')
 
 # %% ../nbs/07_distill.ipynb #c75134fe
 class HDKDMoved(Callback):
@@ -142,6 +150,10 @@ def before_train(self:HDKDCallback):
     if self.teacher is None:
         raise ValueError('this HDKDCallback has no teacher (a saved or copied learner holds the student alone): '
                          'set `learn.hdkd.teacher`, or `learn.remove_cb(HDKDCallback)` to train without distillation')
+    own = [str(o) for o in getattr(self.dls, 'vocab', None) or ()]
+    if self.teacher_classes and own and self.teacher_classes!=own:
+        raise ValueError(f'classes differ: student {reprlib.repr(own)}, teacher {reprlib.repr(self.teacher_classes)}; both need the same classes in the same order '
+                         '(if they only have other names, set `learn.hdkd.teacher_classes = None`)')
     if sum(isinstance(o, HDKDCallback) for o in self.learn.cbs)>1: raise ValueError('the learner has two HDKDCallbacks; remove one of them')
     if isinstance(self.model, nn.DataParallel) and len(self.model.device_ids)>1:
         raise ValueError('DataParallel copies the student in every step and its features are lost; use `learn.distrib_ctx()` instead')
@@ -221,4 +233,4 @@ def after_loss(self:HDKDCallback):
 @patch
 def __getstate__(self:HDKDCallback):
     "Everything but the teacher and what belongs to a batch"
-    return {**self.__dict__, **dict.fromkeys(['teacher','terms','asked','compare','stage_hooks','end_hook','two_headed','feats','kd','feat'])}
+    return {**self.__dict__, **dict.fromkeys(['asked_of','teacher_classes','terms','asked','compare','stage_hooks','end_hook','two_headed','feats','kd','feat'])}

@@ -75,7 +75,7 @@ tuned = dict(teacher=dict(lr=1e-3), student=dict(lr=1e-3, smoothing=0.), logits=
     ('student','ham10000'): dict(tfms='official'), ('hdkd','ham10000'): dict(tfms='official', alpha=.9), ('logits','ham10000'): dict(smoothing=None),
     ('hard','ham10000'): dict(lr=5e-4, smoothing=0.), ('attention','ham10000'): dict(lr=1e-3), ('relations','ham10000'): dict(lr=5e-4), ('hdkd','all'): dict(lr=1e-3, smoothing=0., feat_weight=.01),
     ('student','ham10000','all'): dict(lr=5e-4)} # for the paper's networks, on validation images
-tuned |= {k: dict(lr=v) for k,v in {'MobileNetV2':3e-3, 'MobileNetV3-L':1e-2, 'EfficientNet-B0':3e-3, 'PVT-Tiny':1e-4, 'MobileViT-S':1e-3, 'PVTv2-B0':1e-3}.items()} # others, as far as they were looked for
+tuned |= {k: dict(lr=v) for k,v in {'MobileNetV2':3e-3, 'MobileNetV3-L':1e-2, 'EfficientNet-B0':3e-3, 'PVT-Tiny':1e-4, 'CrossViT-Ti':1e-4, 'MobileViT-S':1e-3, 'PVTv2-B0':1e-3}.items()} # others, as far as they were looked for
 profiles = dict(
     paper=Profile(dict(size=224, model='base', recipe='paper', fast=True), smote=True, full_seeds=3),
     gpu=Profile(dict(size=224, model='base', epochs=40, fast=True), tuned, seeds=5),
@@ -312,7 +312,7 @@ def finish(self:Experiments,
         ev = evaluate(run.learn, run.learn.dls.test_dl(rows, with_labels=True))
         return {**ev.to_dict(), 'images_id':images_id(rows), 'answers':pack(ev)}
     write_result(self.path(o), dict(run=o._asdict(), made_of=who, model_id=weights_id(place/'model.safetensors'), versions=versions(),
-        **{k:res[k] for k in ('parameters','macs','seconds','images')}, valid=res['valid']['accuracy'],
+        **{k:res[k] for k in ('parameters','macs','seconds','images','fast')}, valid=res['valid']['accuracy'],
         curve={k: [rounded(v) for v in history[k]] for k in history}, tests={k:judge(v) for k,v in self.test_parts(o).items()}))
 
 # %% ../nbs/17b_experiments.ipynb #c0d6207b
@@ -384,9 +384,9 @@ def run(self:Experiments,
 def write_index(
     folder:Path # Results of a profile
 )->pd.DataFrame: # A row per result
-    "Write index.csv, all results of a folder in a row each, unless another process is writing it"
+    "Write index.csv, all results of a folder in a row each, without damaged ones, unless another process is writing it"
     def row(f):
-        try: o = read_json(f)
+        try: o = check_result(f, dict(format=_format))
         except ValueError: return {}
         return {**o['run'], 'n':o['run']['n'] or 'all', **{k:v['accuracy'] for k,v in o['tests'].items()}, 'seconds':o['seconds'], 'version':o['made_of']['version'], 'torch':o['versions']['torch'], 'device':o['versions']['device']}
     df = pd.DataFrame([r for f in sorted(folder.glob('*.json')) if (r := row(f))])
@@ -406,14 +406,18 @@ claimed_gain = dict(brain_tumor_mri={50:16.4, 100:13.12, 150:11.67, None:.08}, h
 def find_results(
     folder:Path # Results of a profile, in a folder of its name
 )->dict: # `Spec` to what its file holds
-    "The results of a folder that belong to its profile; what is damaged or from elsewhere is left out with a warning"
-    folder,res = Path(folder),{}
+    "The results of a folder that belong to its profile; what is damaged or from elsewhere, or has other images than what came before it, is left out with a warning"
+    folder,res,images = Path(folder),{},{}
     if folder.name not in profiles: raise ValueError(f"{folder} is not named as a profile; expected a folder called {', '.join(profiles)}")
     p = profiles[folder.name]
     for o in plan_tables(p, data_sets): # teachers first
         if not (f := folder/f'{run_name(o)}.json').exists(): continue
         teacher = res.get(teacher_of(o), {'model_id':'none that is here'})['model_id'] if o.network=='hdkd' else None
-        try: res[o] = check_result(f, made_of(p, o, teacher=teacher))
+        try:
+            r = check_result(f, made_of(p, o, teacher=teacher))
+            same = {(o.data,o.split,o.n,o.seed if o.n else 0): r['made_of']['images_id']} | {(o.data,t): v['images_id'] for t,v in r['tests'].items()}
+            if any(images.setdefault(k, v)!=v for k,v in same.items()): raise ValueError(f'{f} has other images than the results before it')
+            res[o] = r
         except ValueError as e: warnings.warn(f'{e}; left out')
     return res
 

@@ -196,28 +196,30 @@ def image_spec(
     dls:DataLoaders # Of images and classes
 )->tuple: # `OpenImage`, and mean and deviation of each channel
     "How the images of `dls` are opened and normalised; ValueError for what a folder cannot describe; a warning if `OpenImage` gives other pixels"
-    xb = dls.valid.one_batch()[0]
+    dl = dls.valid if len(dls.valid_ds) else dls.test_dl(dls.train.items[:dls.bs]) # training images, opened as validation images are
+    xb = dl.one_batch()[0]
     if xb.ndim!=4 or xb.shape[1] not in (1,3) or xb.shape[2]!=xb.shape[3]:
         raise ValueError(f'batches have shape {list(xb.shape)}; expected square images of one or three channels, [B, C, H, H]')
     opener,n = OpenImage(xb.shape[-1], 'L' if xb.shape[1]==1 else 'RGB', keep=False),xb.shape[1]
-    stats = _normalised(dls.valid) or ([0.]*n, [1.]*n)
-    files = getattr(dls.valid, 'items', [])
+    stats = _normalised(dl) or ([0.]*n, [1.]*n)
+    files = getattr(dl, 'items', [])
     files = list(files.file if isinstance(files, pd.DataFrame) else files)[:4]
     if all(isinstance(o, (str,Path)) for o in files):
         again = (torch.stack([pixels_of(opener, o) for o in files])/255-_channels(stats[0]))/_channels(stats[1])
         diff = (again-xb[:len(files)].cpu().as_subclass(Tensor)).abs().mul(_channels(stats[1])).max()*255
-        if diff>2: warnings.warn(f"validation images were opened in another way (up to {diff:.0f} of 255 apart from a plain resize to {opener.size}x{opener.size}), so their metrics may not hold for this folder")
+        if diff>2: warnings.warn(f"validation images were opened in another way (up to {diff:.0f} of 255 apart from a plain resize to {opener.size}x{opener.size}), so what was measured may not hold for this folder")
     return opener,stats
 
 # %% ../nbs/15_export.ipynb #13e833dc
 def training_settings(
     learn:Learner # After a fit
 )->dict: # Numbers and names
-    "What is known about the last fit of `learn` (`lr_find` counts as one); `lr` is the highest learning rate of its steps"
+    "What is known about the last fit of `learn` (`lr_find` counts as one), with the epochs that were finished; `lr` is the highest learning rate of its steps"
     hdkd = first(o for o in learn.cbs if isinstance(o, HDKDCallback))
-    opt,lrs = learn.opt.hypers[-1] if learn.opt else {},getattr(getattr(learn, 'recorder', None), 'lrs', ()) # a schedule leaves its last value in the optimiser
+    recorder,opt = getattr(learn, 'recorder', None),learn.opt.hypers[-1] if learn.opt else {}
+    lrs,epochs = getattr(recorder, 'lrs', ()),getattr(recorder, 'values', None) # a schedule leaves its last rate in the optimiser
     kd = {k:getattr(hdkd, k) for k in ('alpha','temperature','feat_weight','stage_power')} if hdkd else {}
-    return dict(epochs=getattr(learn, 'n_epoch', None), batch_size=learn.dls.bs, images=len(learn.dls.train_ds), loss=type(learn.loss_func).__name__,
+    return dict(epochs=None if epochs is None else len(epochs), batch_size=learn.dls.bs, images=len(learn.dls.train_ds), loss=type(learn.loss_func).__name__,
                 **({'lr':float(max(lrs))} if lrs else {}), **({'wd':float(opt['wd'])} if 'wd' in opt else {}), **({'distilled': kd} if hdkd else {}))
 
 def trained_with()->dict: # Name to version
@@ -282,9 +284,10 @@ def _folder_meta(config):
 def _learner_header(learn):
     "Network and description of a learner"
     opener,stats = image_spec(learn.dls)
-    ev = evaluate(learn)
-    info = dict(metrics=header_metrics(ev), temperature=fit_temperature(ev.probs, ev.targs),
-                training=training_settings(learn), versions=trained_with())
+    info = dict(training=training_settings(learn), versions=trained_with())
+    if len(learn.dls.valid_ds):
+        ev = evaluate(learn)
+        info = dict(metrics=header_metrics(ev), temperature=fit_temperature(ev.probs, ev.targs), **info)
     return unwrap_model(learn.model),dict(classes=[str(o) for o in learn.dls.vocab], size=opener.size, mode=opener.mode, stats=stats, info=info)
 
 # %% ../nbs/15_export.ipynb #c3791b98

@@ -6,6 +6,8 @@
 __all__ = ['TensorGrey', 'PILGrey', 'OpenImage']
 
 # %% ../nbs/08c_opening.ipynb #674e8862
+import io
+from contextlib import suppress
 from fastai.vision.all import *
 from PIL import Image
 from .files import *
@@ -29,13 +31,21 @@ class OpenImage(Transform):
         keep:bool=True # Keep opened images in memory?
     ):
         super().__init__()
-        self.size,self.mode,self.keep,self.seen = size,mode,keep,{}
+        self.size,self.mode,self.keep,self.seen,self.dates = size,mode,keep,{},{}
     def encodes(self, o):
+        if isinstance(o, Image.Image): return self.resize(o)
+        if isinstance(o, bytes):
+            with checked_image(io.BytesIO(o)) as im: return self.resize(im)
         if not isinstance(o, (str,Path)): return self.resize(PILImage.create(o))
-        if (a := self.seen.get(str(o))) is None:
+        if (a := self.seen.get(str(o))) is None or self._written_anew(str(o)):
+            date = os.stat(o).st_mtime_ns
             with checked_image(o) as im: a = np.asarray(self.resize(im))
-            if self.keep: self.seen[str(o)] = a
+            if self.keep: self.seen[str(o)],self.dates[str(o)] = a,date
         return self.pil_class(Image.fromarray(a))
+    def _written_anew(self, f):
+        "Was `f` written since it was opened here? A file that is gone was not"
+        if f in self.dates:
+            with suppress(OSError): return os.stat(f).st_mtime_ns!=self.dates[f]
     def read(self, f):
         "Open `f`; ValueError names it if that fails"
         try: return self.encodes(f)
@@ -49,4 +59,4 @@ class OpenImage(Transform):
     def resize(self, im):
         if im.mode=='F' or im.mode.startswith('I'): raise ValueError(f'mode {im.mode} has more than 8 bits; convert to 8 bits first, with a window of your choice')
         return self.pil_class(im.convert(self.mode).resize((self.size,self.size), Image.BILINEAR))
-    def __getstate__(self): return {**self.__dict__, 'seen':{}, 'keep':False} # a copy elsewhere opens what is there then
+    def __getstate__(self): return {**self.__dict__, 'seen':{}, 'dates':{}, 'keep':False} # a copy elsewhere opens what is there then

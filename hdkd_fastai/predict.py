@@ -25,6 +25,8 @@ def load_predictor(
 ): # `FromPixels` or `OnnxStudent`
     "What turns bytes into answers; ValueError if `model` is no network of ours"
     if isinstance(model, (FromPixels,OnnxStudent)): return model
+    if isinstance(model, Learner) or isinstance(model, nn.Module) and not hasattr(model, 'meta'):
+        raise ValueError("a learner, or its model, does not say how its images are opened; give `save_student(learn, 'folder')`, which is the folder, or what `load_student` makes of it")
     if isinstance(model, nn.Module): return FromPixels(model)
     return OnnxStudent(model) if Path(model).suffix=='.onnx' else FromPixels(load_student(model, device=device)).to(device)
 
@@ -142,7 +144,7 @@ def _table_file(out):
     "A file for rows: `out` once all are written, and until then `out`.part; a device or a pipe is written to as it is"
     part = out if out.exists() and not out.is_file() else out.with_name(out.name+'.part')
     try:
-        with open(part, 'w', newline='') as f: yield f
+        with open(part, 'w', newline='', encoding='utf-8', errors='surrogateescape') as f: yield f
     except ValueError: # a refusal
         if part!=out and not part.stat().st_size: part.unlink()
         raise

@@ -10,6 +10,7 @@ import hashlib,io,warnings
 from contextlib import contextmanager,suppress
 from fastai.basics import *
 from fastai.callback.tracker import TrackerCallback
+from fastai.distributed import DistributedDL
 from .distill import *
 
 # %% ../nbs/10a_resume.ipynb #bb03b94b
@@ -163,7 +164,8 @@ def before_train(self:Resume):
     if self.skip: raise CancelTrainException
     self.state = None
     set_seed(100_003*self.seed+self.epoch)
-    self.dls.train.rng = random.Random(100_003*self.seed+self.epoch) # of the DataLoader's shuffling
+    dl = self.dls.train.dl if isinstance(self.dls.train, DistributedDL) else self.dls.train # the one that shuffles
+    dl.rng = random.Random(100_003*self.seed+self.epoch)
 
 # %% ../nbs/10a_resume.ipynb #b63fe9cb
 @patch

@@ -7,9 +7,9 @@ __all__ = ['demo_phantoms', 'Images', 'own_networks', 'balances', 'methods', 'me
            'subset_images', 'shared_images', 'images_id', 'check_teacher', 'make_folder', 'into_folder', 'own_folder',
            'file_id', 'checkpoint_of', 'ProgressLine', 'write_json', 'read_json', 'read_run', 'run_defaults',
            'read_config', 'as_declared', 'check_config', 'idle_settings', 'check_idle', 'balance_rows', 'run_loss',
-           'distilling_learner', 'run_learner', 'save_figure', 'versions', 'describe', 'find_run', 'fast_choice',
-           'write_run', 'train_run', 'repeat_run', 'run_images', 'load_run', 'evaluate_one', 'write_comparison',
-           'write_maps', 'report_text', 'comparison_text', 'evaluate_runs', 'collect_runs']
+           'distilling_learner', 'run_learner', 'save_figure', 'source_id', 'versions', 'describe', 'find_run',
+           'fast_choice', 'write_run', 'train_run', 'repeat_run', 'run_images', 'load_run', 'evaluate_one',
+           'write_comparison', 'write_maps', 'report_text', 'comparison_text', 'evaluate_runs', 'collect_runs']
 
 # %% ../nbs/17_runs.ipynb #8c360c50
 import hashlib,platform,reprlib,sys,tempfile,torchvision,warnings,yaml
@@ -17,7 +17,9 @@ from collections import namedtuple
 from contextlib import contextmanager,suppress
 from types import SimpleNamespace as NS
 from fastai.vision.all import *
-from importlib.metadata import version
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError,version
 from .balance import *
 from .cache import *
 from .complexity import *
@@ -370,11 +372,19 @@ def save_figure(
     fig.savefig(path, dpi=120, bbox_inches='tight')
     plt.close(fig)
 
+@cache
+def source_id():
+    "Fingerprint of this package's files, 16 hexadecimal digits: its version is the same for many states of them"
+    files = sorted(Path(import_module('hdkd_fastai').__path__[0]).glob('*.py'))
+    return hashlib.sha256(b''.join(f.read_bytes() for f in files)).hexdigest()[:16]
+
 def versions():
-    "Versions that a result depends on"
+    "Versions that a result depends on, None for libraries that are not there, and what computes"
+    def of(name):
+        with suppress(PackageNotFoundError): return version(name)
     return dict(python=platform.python_version(), torch=torch.__version__, torchvision=torchvision.__version__,
-                **{o:version(o) for o in ('fastai','fastcore','numpy','pillow','hdkd_fastai')},
-                device=torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine())
+                **{o:of(o) for o in ('fastai','fastcore','numpy','scipy','scikit-learn','pillow','timm','transformers','hdkd_fastai')}, source=source_id(), threads=torch.get_num_threads(),
+                device=torch.cuda.get_device_name() if torch.cuda.is_available() else f'{platform.machine()} {torch.backends.cpu.get_cpu_capability()}')
 
 # %% ../nbs/17_runs.ipynb #24bf0610
 def describe(
@@ -467,7 +477,7 @@ def train_run(
     out:Path='hdkd_run' # Folder for the results
 )->dict: # What run.json holds
     "Train one network and leave a folder that can repeat it; ValueError, before any training, says what is wrong"
-    config = check_config({k:v for k,v in locals().items() if k not in _places})
+    config = check_config({k:v for k,v in dict(locals()).items() if k not in _places})
     c,out,start = NS(**config),Path(out).expanduser(),time.time()
     check_outside(c.data, out=out, cache=cache)
     if res := find_run(out, config): return res

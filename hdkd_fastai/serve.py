@@ -33,11 +33,12 @@ def read_upload(
     mode:str # 'RGB' or 'L'
 )->np.ndarray: # Bytes [1, C, size, size], those that `OpenImage` gives
     "Pixels of an uploaded image; `UploadRefused` if it is of no accepted kind, too large or damaged"
-    large = UploadRefused(413, f'the image has more than {Image.MAX_IMAGE_PIXELS:,} pixels; shrink it first')
+    most = Image.MAX_IMAGE_PIXELS or math.inf # None: no limit
+    large = UploadRefused(413, f'the image has more than {most:,} pixels; shrink it first')
     try: im = Image.open(file, formats=upload_formats) # reads the header only
     except Image.DecompressionBombError as e: raise large from e
     except Exception as e: raise UploadRefused(415, f"this is no image of the kinds {' and '.join(upload_formats)}; send one of these") from e
-    if im.width*im.height>Image.MAX_IMAGE_PIXELS: raise large
+    if im.width*im.height>most: raise large
     file.seek(0)
     if im.format!='PNG' and (n := file.read().count(b'\xff\xda'))>max_jpeg_passes: raise UploadRefused(422, f'the JPEG goes over its pixels {n} times, more than {max_jpeg_passes}; save it anew')
     file.seek(0)

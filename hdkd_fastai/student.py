@@ -42,7 +42,7 @@ class HDKDStudent(ConvTrunk):
         mlp_norm:bool=False, # The LayerNorm of Eq. 2 inside the MLPs
         distill:bool=True # Have a distillation token with a head of its own?
     ):
-        self.config = {k:v for k,v in locals().items() if k not in ('self','__class__')} # what `save_checkpoint` stores
+        self.config = {k:v for k,v in dict(locals()).items() if k not in ('self','__class__')} # what `save_checkpoint` stores
         super().__init__(n_in, channels, depths, stem_stride, block, cbam)
         grid = patch_grid(img_size, stem_stride)
         self.dflt = DFLT(channels[-1], dim, dflt_depth, heads, head_dim, grid=grid, distill=distill, mlp_norm=mlp_norm)

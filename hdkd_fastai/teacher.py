@@ -23,7 +23,7 @@ class HDKDTeacher(ConvTrunk):
         cbam:str='cbam', # Variant of Eq. 3: 'cbam', 'paper' or 'official'
         hidden:int=128 # Width between the two linear layers of the head
     ):
-        self.config = {k:v for k,v in locals().items() if k not in ('self','__class__')} # what `save_checkpoint` stores
+        self.config = {k:v for k,v in dict(locals()).items() if k not in ('self','__class__')} # what `save_checkpoint` stores
         super().__init__(n_in, channels, depths, stem_stride, block, cbam)
         self.head = nn.Sequential(nn.Linear(channels[-1], hidden), nn.Linear(hidden, n_out))
     def forward(self, x): # x: [B, n_in, H, W], to logits [B, n_out]

@@ -71,6 +71,9 @@ def lesson_datablock_and_dataloaders():
         with Image.open(test.file.iloc[0]) as im: by_hand = np.asarray(im.convert('L').resize((32,32), Image.BILINEAR))/255.
         first_image = tdl.one_batch()[0][0,0].cpu()
         torch.testing.assert_close(first_image, torch.tensor((by_hand-.449)/.226, dtype=torch.float32).as_subclass(type(first_image)), rtol=0, atol=1e-5)
+        own = image_dls(df, OpenImage(32, 'L'), bs=16, batch_tfms=[Flip(), Normalize.from_stats([.5], [.25])]) # as another network was trained
+        own_first = own.test_dl(test).one_batch()[0][0,0].cpu()
+        torch.testing.assert_close(own_first, torch.tensor((by_hand-.5)/.25, dtype=torch.float32).as_subclass(type(own_first)), rtol=0, atol=1e-5)
     xb.shape, list(dls.vocab)
 
 

@@ -40,6 +40,12 @@ def outcome(out):
     "What results say, without clocks"
     res = {f.stem: json.loads(f.read_text()) for f in sorted((Path(out)/'smoke').glob('*.json'))}
     return {k: {a:b for a,b in v.items() if a not in ('seconds','sum')} for k,v in res.items()}
+def invent(folder, o, right, n=100, teacher=None, images='x'):
+    "A result with so many right answers on each test of brain MRI"
+    truth = np.arange(n)%4
+    probs = np.eye(4)[np.where(np.arange(n)<right, truth, (truth+1)%4)]
+    tests = {t: {**Evaluation(probs, truth, 'abcd').to_dict(100), 'images_id':images, 'answers':pack(Evaluation(probs, truth, 'abcd'))} for t in ('published','clean')}
+    write_result(folder/f'{run_name(o)}.json', dict(run=o._asdict(), made_of=made_of(profiles['cpu'], o, images, teacher), model_id='t0', versions=versions(), parameters=1, macs=2, seconds=3., tests=tests))
 from hdkd_fastai.experiments import *
 
 
@@ -211,16 +217,9 @@ def lesson_what_does_not_belong():
 
 
 def lesson_the_summary_by_hand():
-    p,rng = profiles['cpu'],np.random.default_rng(0)
-    def invent(folder, o, right, n=100, teacher=None):
-        "A result with so many right answers on each test of brain MRI"
-        truth = np.arange(n)%4
-        probs = np.eye(4)[np.where(np.arange(n)<right, truth, (truth+1)%4)]
-        tests = {t: {**Evaluation(probs, truth, 'abcd').to_dict(100), 'images_id':'same', 'answers':pack(Evaluation(probs, truth, 'abcd'))} for t in ('published','clean')}
-        write_result(folder/f'{run_name(o)}.json', dict(run=o._asdict(), made_of=made_of(p, o, 'x', teacher), model_id='t0', versions=versions(), parameters=1, macs=2, seconds=3., tests=tests))
+    few,full = (Spec('brain_tumor_mri', 'clean', n, 'student', '', 0) for n in (50,None))
     with tempfile.TemporaryDirectory() as d:
         (folder := Path(d)/'cpu').mkdir()
-        few,full = (Spec('brain_tumor_mri', 'clean', n, 'student', '', 0) for n in (50,None))
         invent(folder, full._replace(network='teacher'), 99)
         for seed,(a,b) in enumerate(((60,70), (62,80), (70,78))):
             invent(folder, few._replace(seed=seed), a)
@@ -241,6 +240,21 @@ def lesson_the_summary_by_hand():
     assert five.difference['CoAtNet-0']==-15 and np.isnan(five.difference['HDKD']) and np.isclose(five.p['CoAtNet-0'], 2*.5**15) and np.isclose(five.p_adjusted['CoAtNet-0'], 3*2*.5**15)
     assert five.claimed['CoAtNet-0']==99.85 and five.accuracy.isna().sum()==8 and fewer.loc['brain_tumor_mri','published',50].seeds==2 and np.isclose(fewer.loc['brain_tumor_mri','published',50].gain, (80-62+78-70)/2) and 'its teacher_id is another, here t0' in str(w[0].message)
     summary_text(tables['3'].loc[['brain_tumor_mri']]).head(4)
+
+    full = Spec('brain_tumor_mri', 'clean', None, 'student', '', 0)
+    with tempfile.TemporaryDirectory() as d:
+        (folder := Path(d)/'cpu').mkdir()
+        for net,images in {'student':'x', 'PVTv2-B0':'x', 'CoAtNet-0':'y'}.items(): invent(folder, full._replace(network=net), 90, images=images)
+        f = folder/f"{run_name(full._replace(network='PVTv2-B0'))}.json"
+        f.write_text(f.read_text().replace('"accuracy":0.9', '"accuracy":0.99'))
+        for name,text in {'empty':'{}', 'three':'3', 'list':'[1]', 'null':'null', 'cut':'{"run":'}.items(): (folder/f'{name}.json').write_text(text)
+        index = write_index(folder)
+        with warnings.catch_warnings(record=True) as w:
+            warnings.simplefilter('always')
+            left = [o.network for o in find_results(folder)]
+        why = [str(o.message).rpartition('/')[2] for o in w]
+    assert list(index.network)==['CoAtNet-0','student'] and left==['student'] and len(why)==2 and 'is damaged' in why[0] and 'has other images' in why[1]
+    why
 
 
 def lesson_what_goes_wrong():

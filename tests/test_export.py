@@ -137,6 +137,20 @@ def lesson_a_folder():
     assert not said[0] and len(said[1])==1
     said[1][0]
 
+    class Interrupt(Callback):
+        def before_batch(self):
+            if self.epoch==2: raise KeyboardInterrupt
+    with tempfile.TemporaryDirectory() as d:
+        df = image_table(make_phantoms(Path(d)/'phantoms', n_train=5, n_test=2, size=32), valid_pct=0)
+        dls = image_dls(df, OpenImage(32, 'L'), bs=8, device='cpu')
+        learn = student_learner(dls, 'tiny', cbs=Interrupt())
+        with learn.no_bar(), learn.no_logging(), expect_fail(KeyboardInterrupt): learn.fit(50, 1e-3)
+        m = load_student(save_student(learn, Path(d)/'student'))
+        xb = dls.test_dl(df[df.split=='test']).one_batch()[0].as_subclass(Tensor)
+        with torch.no_grad(): off = (m(xb)-learn.model.eval()(xb)).abs().max().item()
+    assert off==0 and m.meta['info']['training']['epochs']==2 and not {'metrics','temperature'}&{*m.meta['info']} and m.meta['stats']==[[.449],[.226]]
+    {k: m.meta['info'][k] for k in ('training',)}
+
 
 def lesson_from_bytes_to_answers():
     pixels,stats = torch.randint(0, 256, (3, 1, 32, 32), dtype=torch.uint8),([.449],[.226])

@@ -66,6 +66,7 @@ def lesson_rows():
         rows = list(predict_files(m, [path, d/'missing.png', 'x'*300], bs=2))
         with expect_fail(ValueError, 'bad.png: not an image, or damaged'): predict_images(m, path)
         with expect_fail(ValueError, 'has no temperature'): predict_files(m, path, calibrated=True)
+        with expect_fail(ValueError, 'does not say how its images are opened'): predict_files(hdkd_tiny(4, n_in=1, img_size=32), path)
         with expect_fail(ValueError, 'bs is 0'): predict_files(m, path, bs=0)
         with expect_fail(ValueError, 'nothing does not exist; expected a folder that hdkd_train or hdkd_export wrote'): predict_files(d/'nothing', path)
         with expect_fail(ValueError, 'has a line break'): list(predict_files(m, d/'odd')) # named alone it is one file, and its row one line
@@ -112,7 +113,11 @@ def lesson_the_command():
             with expect_fail(ValueError, 'none of the 2 files could be read'), redirect_stderr(io.StringIO()): run_predict(student, [d/'nowhere', test/'glioma'/'bad.png'], 'csv', d/o)
         assert not [*d.glob('new*')]
         kept += (d/'old.csv').read_text()
-        for x,why in (((student, [d/'empty']), f"no images in {d/'empty'}; name"), ((student, []), 'no images; name'), ((student, [test], 'xml'), "format is 'xml'"), ((student, [test], 'csv', d), 'cannot write'),
+        (odd := d/'odd'/os.fsdecode(b'\xff\xe7.png')).parent.mkdir() # a name that is no text
+        shutil.copy(next((test/'glioma').glob('glioma*.png')), odd)
+        with redirect_stderr(io.StringIO()): run_predict(student, [odd], 'csv', d/'odd.csv')
+        assert str(odd) in (d/'odd.csv').read_text(encoding='utf-8', errors='surrogateescape')
+        for x,why in (((learn, [test]), 'a learner, or its model, does not say'), ((student, [d/'empty']), f"no images in {d/'empty'}; name"), ((student, []), 'no images; name'), ((student, [test], 'xml'), "format is 'xml'"), ((student, [test], 'csv', d), 'cannot write'),
                       ((student, [test], 'csv', None, 64, False, False, 'rays'), "engine is 'rays'"), ((student, [test], 'csv', None, 64, False, False, 'local', 2), "workers are for engine='ray'")):
             with expect_fail(ValueError, why): run_predict(*x)
     assert kept=='oldold' and list(so_far.file)==list(lines.file[:len(so_far)]) and 0<len(so_far)<8

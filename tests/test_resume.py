@@ -3,6 +3,7 @@ import hashlib,io,warnings
 from contextlib import contextmanager,suppress
 from fastai.basics import *
 from fastai.callback.tracker import TrackerCallback
+from fastai.distributed import DistributedDL
 from hdkd_fastai.distill import *
 import subprocess,sys,tempfile
 from fastai.vision.all import *

@@ -4,7 +4,9 @@ from collections import namedtuple
 from contextlib import contextmanager,suppress
 from types import SimpleNamespace as NS
 from fastai.vision.all import *
-from importlib.metadata import version
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError,version
 from hdkd_fastai.balance import *
 from hdkd_fastai.cache import *
 from hdkd_fastai.complexity import *
