@@ -75,7 +75,7 @@ tuned = dict(teacher=dict(lr=1e-3), student=dict(lr=1e-3, smoothing=0.), logits=
     ('student','ham10000'): dict(tfms='official'), ('hdkd','ham10000'): dict(tfms='official', alpha=.9), ('logits','ham10000'): dict(smoothing=None),
     ('hard','ham10000'): dict(lr=5e-4, smoothing=0.), ('attention','ham10000'): dict(lr=1e-3), ('relations','ham10000'): dict(lr=5e-4), ('hdkd','all'): dict(lr=1e-3, smoothing=0., feat_weight=.01),
     ('student','ham10000','all'): dict(lr=5e-4)} # for the paper's networks, on validation images
-tuned |= {k: dict(lr=v) for k,v in {'MobileNetV2':3e-3, 'MobileNetV3-L':1e-2, 'EfficientNet-B0':3e-3, 'PVT-Tiny':1e-4, 'CrossViT-Ti':1e-4, 'MobileViT-S':1e-3, 'PVTv2-B0':1e-3}.items()} # others, as far as they were looked for
+tuned |= {k: dict(lr=v) for k,v in {'MobileNetV2':3e-3, 'MobileNetV3-L':1e-2, 'EfficientNet-B0':3e-3, 'PVT-Tiny':1e-4, 'CrossViT-Ti':1e-4, 'MobileViT-S':1e-3, 'PVTv2-B0':1e-3, 'CoAtNet-0':3e-4}.items()} # others
 profiles = dict(
     paper=Profile(dict(size=224, model='base', recipe='paper', fast=True), smote=True, full_seeds=3),
     gpu=Profile(dict(size=224, model='base', epochs=40, fast=True), tuned, seeds=5),

@@ -76,7 +76,7 @@ def lesson_the_lists():
     for d,lr in ((brain,1e-3),(ham,5e-4)): # others train as the student alone does, but for their rates
         alone = run_settings(p, next(o for o in plan_tables(p, d) if o.network=='student' and o.n is None))
         assert alone['lr']==lr and {k for o in plan_tables(p, d, '5') if o.network in peers for k,v in run_settings(p, o).items() if v!=alone[k]}=={'network','lr'}
-    assert [run_settings(p, Spec('ham10000', 'published', None, o, '', 0))['lr'] for o in peers]==[3e-3,1e-2,3e-3,1e-4,5e-4,1e-3,1e-3,5e-4]
+    assert [run_settings(p, Spec('ham10000', 'published', None, o, '', 0))['lr'] for o in peers]==[3e-3,1e-2,3e-3,1e-4,1e-4,1e-3,1e-3,3e-4]
     assert {run_settings(p, o)['lr'] for o in everything if o.network=='student' and o.n}=={1e-3}
     assert {run_settings(p, o)['epochs'] for o in everything if o.n is None}=={20} and {run_settings(p, o)['epochs'] for o in everything if o.n}=={40}
     assert {(o.n is None, *(s[k] for k in ('lr','smoothing','feat_weight'))) for o in everything if o.network=='hdkd' and o.variant not in student_variants and (s := run_settings(p, o))}=={(False,None,None,10.), (True,1e-3,0.,.01)}
