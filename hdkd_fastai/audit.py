@@ -192,6 +192,7 @@ def audit(
     if len(df)==0: raise ValueError('the table has no rows; expected one row per image')
     if odd := set(df.split)-{'train','valid','test'}: raise ValueError(f"unknown split {', '.join(sorted(map(str, odd)))}; expected train, valid or test")
     if df.file.duplicated().any(): raise ValueError(f'{df.file[df.file.duplicated()].iloc[0]} stands in the table twice; list every file once')
+    if not df.index.is_unique: raise ValueError('the index of the table has a number twice; give it new ones (df.reset_index(drop=True))')
     with warnings.catch_warnings(), ThreadPoolExecutor(min(4, defaults.cpus)) as ex:
         warnings.simplefilter('ignore', Image.DecompressionBombWarning) # an error of `checked_image`
         rows = list(ex.map(fingerprint, df.file))
@@ -259,6 +260,7 @@ def plot_pairs(self:Audit,
     "Show `n` pairs side by side, from the closest to the most distant; ValueError if there are none"
     import matplotlib.pyplot as plt # only a picture needs it
     pairs = self.pairs if pairs is None else pairs
+    if n<1: raise ValueError(f'n is {n}; expected one pair to show, or more')
     if len(pairs)==0: raise ValueError('there are no pairs to show: no copies were found')
     pairs = pairs.iloc[np.linspace(0, len(pairs)-1, min(n, len(pairs))).round().astype(int)]
     rows,cols = -(-len(pairs)//cols),min(cols, len(pairs))

@@ -20,6 +20,8 @@ def run_command(
     "Call one of our functions; a ValueError or OSError becomes one line on standard error and exit status 2, a warning one line"
     warnings.filterwarnings('ignore', category=FutureWarning, module='torch.jit') # printed whenever fastai is imported
     warnings.formatwarning = lambda msg,category,*args,**kwargs: f"{Path(sys.argv[0]).name}: {'' if category is UserWarning else category.__name__+': '}{msg}\n"
+    for o in (sys.stdout,sys.stderr): # in files and pipes, names and progress bars as they are, also where Python would write another encoding
+        if hasattr(o, 'reconfigure') and not o.isatty(): o.reconfigure(encoding='utf-8', errors='surrogateescape')
     from importlib import import_module # here, so that --help need not wait for torch
     module,func = name.split('.')
     try: return getattr(import_module(f'hdkd_fastai.{module}'), func)(**kwargs)
@@ -63,7 +65,9 @@ def hdkd_demo(
 def typed(func, values):
     "Those of `values` that stand on the command line, or differ from the default"
     names = {o.split('=')[0].lstrip('-').replace('-', '_') for o in sys.argv[1:] if o.startswith('--')}
-    return {k:v for k,v in values.items() if k in names or v!=inspect.signature(func).parameters[k].default}
+    params = inspect.signature(func).parameters
+    said = {k for k in params for o in names if k==o or o not in params and k.startswith(o)} # argparse takes what is enough of a name
+    return {k:v for k,v in values.items() if k in said or v!=params[k].default}
 
 # %% ../nbs/18_cli.ipynb #f69100f9
 @call_parse
@@ -180,8 +184,10 @@ def run_bench(what, **kwargs):
     from importlib import import_module
     if what not in benches: raise ValueError(f"there is no benchmark {what!r}; there is {', '.join(benches)}")
     module,func = benches[what].split('.')
-    known = [*inspect.signature(getattr(import_module(f'hdkd_fastai.{module}'), func)).parameters]
+    params = inspect.signature(getattr(import_module(f'hdkd_fastai.{module}'), func)).parameters
+    known = [*params]
     if odd := [k for k in kwargs if k not in known]: raise ValueError(f"{what} has no option {odd[0]}; it has {', '.join(known)}")
+    if need := [k for k,p in params.items() if p.default is p.empty and k not in kwargs]: raise ValueError(f'{what} needs --{need[0]}')
     if what!='tables' and 'data' in kwargs:
         if len(kwargs['data'])>1: raise ValueError(f"{what} takes one folder of images, not {len(kwargs['data'])}")
         kwargs['data'], = kwargs['data']
@@ -191,7 +197,7 @@ def run_bench(what, **kwargs):
 @call_parse
 def hdkd_bench(
     what:str, # 'speed': a distillation step by every route; 'loader': images per second of every way to load them; 'export': size, time and accuracy of exported files; 'tables': the paper's tables
-    data:Annotated[Path,dict(action='append')]=None, # 'loader', 'tables': folder of images ('tables': once for each data set; default: phantoms)
+    data:Annotated[Path,dict(action='append')]=None, # Folder of images; 'loader' needs one, 'tables' takes one for each data set (default: phantoms)
     profile:str='cpu', # 'tables': how large and how long, 'paper', 'gpu', 'cpu' or 'smoke'
     tables:str='3,4,5,6,7,rivals', # 'tables': which, with commas between (default: all)
     cache:Path=None, # 'tables': folder, outside the images, that keeps them opened (default: in memory)

@@ -8,6 +8,7 @@ __all__ = ['HAM_DOI', 'HAM_TERMS', 'BRAIN_HANDLE', 'BRAIN_TERMS', 'fetch_file', 
 
 # %% ../nbs/08f_download.ipynb #0abe6e3c
 from fastai.vision.all import *
+from contextlib import contextmanager,suppress
 import collections,hashlib,json,re,shutil,sys,tempfile,time,warnings,zipfile,zlib
 from http.client import HTTPException,responses
 from urllib.error import HTTPError,URLError
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request,urlopen
 from . import __version__
 from .datasets import *
+from .resume import claim
 
 # %% ../nbs/08f_download.ipynb #6e824186
 def _differs(file, size=None, checksum=None):
@@ -181,6 +183,20 @@ def _check_name(name, archive):
     if name[:1] in ('/','\\') or '..' in re.split(r'[/\\]', name) or name[1:2]==':' or not name.isprintable():
         raise ValueError(f'{archive} holds a file called {name!r}, which is no name below a folder; such archives are made to do harm: delete it')
 
+# %% ../nbs/08f_download.ipynb #e60a0002
+@contextmanager
+def _building(folder):
+    "A place beside `folder` to build it in, which is gone afterwards; ValueError if another process is building it"
+    tmp,lock = (folder.with_name(f'.{folder.name}.{o}') for o in ('building','lock'))
+    with claim(lock) as mine:
+        if not mine: raise ValueError(f'another process is making {folder}; wait for it')
+        try:
+            shutil.rmtree(tmp, ignore_errors=True) # of a killed process
+            yield tmp
+        finally:
+            shutil.rmtree(tmp, ignore_errors=True)
+            with suppress(OSError): lock.unlink()
+
 # %% ../nbs/08f_download.ipynb #4128b6cf
 def unpack_zip(
     archive:Path, # A zip file
@@ -189,12 +205,10 @@ def unpack_zip(
 )->Path: # `folder`
     "Unpack an archive whole or not at all; if it holds a single folder, that becomes `folder`. ValueError if it is broken"
     archive,folder = Path(archive),Path(folder)
-    tmp = folder.with_name(f'.{folder.name}.unpacking')
     if not archive.is_file(): raise ValueError(f'{archive} is not a file; expected a zip archive')
-    if folder.exists(): raise ValueError(f'{folder} exists already; delete or rename it to unpack {archive.name} again')
-    shutil.rmtree(tmp, ignore_errors=True) # of an interrupted run
     try:
-        with _disk(folder), zipfile.ZipFile(archive) as z:
+        with _disk(folder), _building(folder) as tmp, zipfile.ZipFile(archive) as z:
+            if folder.exists(): raise ValueError(f'{folder} exists already; delete or rename it to unpack {archive.name} again')
             n = sum(o.file_size for o in z.infolist())
             if n>max_ratio*_size(archive):
                 raise ValueError(f'{archive} would unpack to {n/1e9:.3f} GB, over {max_ratio:g} times its size; if you trust it, do it by hand')
@@ -206,7 +220,6 @@ def unpack_zip(
             (inside[0] if len(inside)==1 and inside[0].is_dir() else tmp).rename(folder)
     except (zipfile.BadZipFile,zlib.error,EOFError,NotImplementedError,RuntimeError,LookupError,UnicodeDecodeError) as e:
         raise ValueError(f'{archive} cannot be unpacked ({e}); delete it and download it again') from e
-    finally: shutil.rmtree(tmp, ignore_errors=True)
     return folder
 
 # %% ../nbs/08f_download.ipynb #f6d7dcd5
@@ -313,9 +326,8 @@ def download_brain_tumor_mri(
     path = _folder(path, 'brain_tumor_mri')
     there = path.is_dir() and any(path.iterdir())
     if not there:
-        root,tmp = _kaggle_folder(),path.with_name(f'.{path.name}.copying')
-        shutil.rmtree(tmp, ignore_errors=True)
-        with _disk(path):
+        root = _kaggle_folder()
+        with _disk(path), _building(path) as tmp:
             for o in BRAIN_COUNTS: shutil.copytree(root/o, tmp/o)
             if path.is_dir(): path.rmdir() # it is empty, and Windows wants it gone
             tmp.rename(path)

@@ -299,6 +299,7 @@ def save_student(
     "Write a folder with weights (safetensors), config.json and a model card; the student alone, or just so a teacher; ValueError says what cannot be saved"
     path = Path(path)
     if (path/'config.yaml').is_file(): raise ValueError(f'{path} holds a training run (config.yaml), which is to stay as it is; choose another folder')
+    if (path/'README.md').exists() and not (path/'config.json').exists(): raise ValueError(f'{path} has a README.md that describes no model; choose another folder')
     if isinstance(learn, Learner): model,meta = _learner_header(learn)
     else: model,meta = unwrap_model(learn),getattr(unwrap_model(learn), 'meta', None)
     if meta is None: raise ValueError('the network knows no classes and no image size; give its Learner, or a network from load_student')

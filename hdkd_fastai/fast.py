@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['worth_compiling', 'short_length', 'fold_batchnorm', 'has_bfloat16', 'compile_error', 'keep_memory', 'Replaced',
            'compile_regions', 'compiled', 'FastCallback', 'slow_in_bfloat16', 'conv_in_float32', 'short_attention',
-           'ShortAttention', 'with_short_attention', 'same_weights', 'without_levers']
+           'ShortAttention', 'with_short_attention', 'computes_again', 'same_weights', 'without_levers']
 
 # %% ../nbs/11_fast.ipynb #a432acbe
 import ctypes
@@ -231,6 +231,12 @@ def with_short_attention(
     return run
 
 # %% ../nbs/11_fast.ipynb #71f81b0a
+def computes_again(
+    model:nn.Module # Of timm or transformers
+)->bool:
+    "Does `model` compute its activations again in the backward pass, when nothing is replaced any more?"
+    return any(getattr(m, k, False) for m in model.modules() for k in ('grad_checkpointing','gradient_checkpointing'))
+
 @patch
 def fast_parts(self:FastCallback,
     model:nn.Module, # Student or teacher
@@ -238,7 +244,7 @@ def fast_parts(self:FastCallback,
     which:str # 'student' or 'teacher'
 )->dict: # Module to function; empty if it stays as it is
     "The fused layers of `model`, or its largest parts with no stage inside, compiled"
-    if self.chosen['fused']: return fused_forwards(unwrap_model(model), stages)
+    if self.chosen['fused']: return {} if computes_again(model) else fused_forwards(unwrap_model(model), stages)
     if self.chosen['compile'] not in (True,which): return {}
     return {m: compiled(m.forward) for m in compile_regions(unwrap_model(model), stages)}
 
@@ -251,8 +257,7 @@ def in_dtype(self:FastCallback,
     if self.chosen['dtype']==torch.float32: return parts
     device,mods = next(model.parameters()).device.type,list(model.modules())
     forward = torch.autocast(device, self.chosen['dtype'])(parts.get(model, model.forward))
-    again = any(getattr(m, k, False) for m in mods for k in ('grad_checkpointing','gradient_checkpointing')) # in the backward pass, when nothing is replaced any more; timm's and transformers' names
-    if device!='cpu' or again: return {**parts, model: forward}
+    if device!='cpu' or computes_again(model): return {**parts, model: forward}
     if not any(isinstance(m, nn.MultiheadAttention) for m in mods): forward = with_short_attention(forward)
     return {**{m: partial(conv_in_float32, conv=m) for m in mods if slow_in_bfloat16(m)}, **parts, model: forward}
 

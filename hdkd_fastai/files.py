@@ -108,12 +108,12 @@ def carve(
     df:pd.DataFrame, # Rows to divide, with a `label`
     pct:float, # Share of each class to carve off; 0 for nothing
     seed:int=0 # For the random choice
-)->tuple: # The larger rest and the carved part
-    "Divide `df` at random, class by class, at least one image of each; ValueError if a class has fewer than two"
+)->tuple: # The rest and the carved part
+    "Divide `df` at random, class by class, at least one image of each to either side; ValueError if a class has fewer than two"
     if pct==0: return df,df[:0]
     counts = df.label.value_counts()
     if counts.min()<2: raise ValueError(f'class {counts.idxmin()!r} has a single image; at least two are needed to split it')
-    part = pd.concat([g.sample(max(1, round(pct*len(g))), random_state=seed) for _,g in df.groupby('label')])
+    part = pd.concat([g.sample(min(max(1, round(pct*len(g))), len(g)-1), random_state=seed) for _,g in df.groupby('label')])
     return df.drop(part.index),part.sort_index()
 
 # %% ../nbs/08_files.ipynb #8f1a02f7

@@ -35,6 +35,7 @@ def model_images(
     opened:dict=None # Images that earlier calls opened, so that several models share them
 )->LabelledPixels: # Training and test images as bytes, and the class numbers of the latter; None if there is nowhere to look
     "Images of a model to calibrate and to measure with; ValueError if they have other classes, or are not those of the run"
+    if n<1: raise ValueError(f'n is {n}; expected one training image or more')
     is_run,opened = (Path(path)/'run.json').is_file(),{} if opened is None else opened
     if not (data or is_run): return None
     images = run_images(path, data, opened) if is_run else shared_images(opened, data, 'published', meta['size'], 0, True)
@@ -48,6 +49,7 @@ def model_images(
 
 # %% ../nbs/17e_formats.ipynb #f0a2b109
 onnx_formats = 'float32','float16','int8'
+_onnx_files = dict(float32='model.onnx', float16='model_float16.onnx', int8='model_int8.onnx')
 
 def _check_formats(formats, train):
     "ValueError for an unknown format, or int8 without images"
@@ -63,7 +65,7 @@ def write_formats(
     "Write a model as ONNX in several formats: `model.onnx`, `model_float16.onnx`, `model_int8.onnx`; ValueError for an unknown one, or int8 without images"
     _check_formats(formats, train)
     out = Path(out)
-    files = {o: out/f"model{'' if o=='float32' else '_'+o}.onnx" for o in formats}
+    files = {o: out/_onnx_files[o] for o in formats}
     with tempfile.TemporaryDirectory() as d:
         full = export_onnx(model, files.get('float32', Path(d)/'full.onnx')) if files else None
         if 'float16' in files: halve_onnx(full, files['float16'])
@@ -93,7 +95,7 @@ def run_export(
     n:int=200 # Training images that int8 is calibrated with
 )->pd.DataFrame: # From `format_accuracy`, or None without images
     "Write the folder that `save_student` describes and ONNX files into it, in place of those of an earlier model; with images, tell the accuracy of each; ValueError says what is missing"
-    formats = [] if formats=='none' else formats.split(',')
+    formats = [] if formats=='none' else [o.strip() for o in formats.split(',')]
     net = load_student(model if (Path(model)/'config.json').is_file() else checkpoint_of(model))
     images = model_images(model, net.meta, data, n) if 'int8' in formats or data else None
     _check_formats(formats, images)
@@ -102,7 +104,7 @@ def run_export(
     with into_folder(out), tempfile.TemporaryDirectory(dir=out) as d: # what goes wrong leaves the folder as it was, not two models in it
         new = write_formats(net, Path(d), formats, images and images.train)
         save_student(net, out)
-        for o in out.glob('model*.onnx'): o.unlink()
+        for o in _onnx_files.values(): (out/o).unlink(missing_ok=True)
         files = {k: f.rename(out/f.name) for k,f in new.items()}
     for f in (out/'model.safetensors', *files.values()): print(f'{f}: {f.stat().st_size/1e6:.2f} MB')
     if images is None: return None
@@ -154,6 +156,7 @@ def models_to_measure(
     use_peers:bool=True # Untrained others, too, but for those that are among the runs?
 )->dict: # Name to network and its `LabelledPixels`, None without images
     "Trained networks, or ours untrained, and others of the same image size and classes"
+    if model not in model_families: raise ValueError(f"there is no model {model!r}; choose one of {', '.join(model_families)}")
     found,opened = {},{}
     for o in runs:
         net = load_student(checkpoint_of(o))

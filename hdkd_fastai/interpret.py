@@ -11,7 +11,7 @@ __all__ = ['module_outputs', 'stage_output', 'scale01', 'activation_map', 'plot_
 # %% ../nbs/13_interpret.ipynb #b44ad419
 import matplotlib.pyplot as plt
 from fastai.basics import *
-from fastai.callback.hook import hook_outputs
+from fastai.callback.hook import Hooks
 from .attention import *
 from .distill import *
 from .losses import *
@@ -31,7 +31,7 @@ def module_outputs(
     "What several modules return in one pass, in evaluation mode without gradients; ValueError for a module that is not there or not called"
     model = _bare(model)
     modules = find_stages(model, names)
-    with evaluating(model), torch.compiler.set_stance('force_eager'), hook_outputs(modules) as hooks: model(_inputs(model, xb))
+    with evaluating(model), torch.compiler.set_stance('force_eager'), Hooks(modules, lambda m,i,o: o.clone() if isinstance(o, Tensor) else o) as hooks: model(_inputs(model, xb))
     check_fired(hooks.stored, names, 'model')
     return list(hooks.stored)
 

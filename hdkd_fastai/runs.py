@@ -583,7 +583,7 @@ def write_maps(
     if not runs: return
     part = runs[0].images.table
     rows = part[part.split==on].groupby('label').sample(1, random_state=0)
-    xbs = [o.learn.dls.test_dl(rows).one_batch()[0][:8] for o in runs] # runs may differ in size
+    xbs = [o.learn.dls.test_dl(rows[:8], bs=8).one_batch()[0] for o in runs] # runs may differ in size
     maps = {o.name: activation_map(o.learn.model, xb) for o,xb in zip(runs, xbs)}
     fig = plot_attention_maps(maps, xbs[0], list(rows.label), 8, 'channel mean of stage3, scaled per image')
     fig.suptitle('Where stage 3 is active, which is no evidence for a class')

@@ -47,6 +47,11 @@ def lesson_hdkd_demo():
 
 @pytest.mark.slow
 def lesson_hdkd_train():
+    def command(size=64, network='hdkd', n=None): pass
+    with patch('sys.argv', ['command','--siz','64','--n=3']): got = typed(command, dict(size=64, network='hdkd', n=3)) # `--n` is no short form of `--network`
+    assert got==dict(size=64, n=3)
+    got
+
     with tempfile.TemporaryDirectory() as d:
         d,path = Path(d),make_phantoms(Path(d)/'phantoms', n_train=12, n_test=6, size=32)
         small = ['--data', path, '--size', '32', '--epochs', '1']

@@ -148,7 +148,10 @@ def lesson_a_folder():
         m = load_student(save_student(learn, Path(d)/'student'))
         xb = dls.test_dl(df[df.split=='test']).one_batch()[0].as_subclass(Tensor)
         with torch.no_grad(): off = (m(xb)-learn.model.eval()(xb)).abs().max().item()
-    assert off==0 and m.meta['info']['training']['epochs']==2 and not {'metrics','temperature'}&{*m.meta['info']} and m.meta['stats']==[[.449],[.226]]
+        (d := Path(d)/'project').mkdir(); (d/'README.md').write_text('my project')
+        with expect_fail(ValueError, 'has a README.md that describes no model'): save_student(learn, d)
+        kept = [o.name for o in d.iterdir()]
+    assert kept==['README.md'] and off==0 and m.meta['info']['training']['epochs']==2 and not {'metrics','temperature'}&{*m.meta['info']} and m.meta['stats']==[[.449],[.226]]
     {k: m.meta['info'][k] for k in ('training',)}
 
 

@@ -285,6 +285,22 @@ def lesson_with_other_callbacks():
     assert list(res.values())==[['short_attention','with_short_attention'],['conv_in_float32','short_attention','with_short_attention'],[],[],[]]
     res
 
+    from torch.utils.checkpoint import checkpoint
+    class Again(nn.Module):
+        "Computes its middle again in the backward pass"
+        grad_checkpointing = True
+        def __init__(self):
+            super().__init__()
+            self.stem,self.mid,self.head = nn.Conv2d(1, 8, 3, 2, 1),nn.Sequential(nn.Conv2d(8, 8, 3, 1, 1), nn.BatchNorm2d(8), nn.GELU()),nn.Linear(8, 4)
+        def forward(self, x): return self.head(checkpoint(self.mid, self.stem(x), use_reentrant=False).mean((2,3)))
+    def again(fast):
+        "Losses of such a network"
+        torch.manual_seed(0)
+        learn = Learner(phantom_learner().dls, Again(), loss_func=CrossEntropyLossFlat(), metrics=accuracy)
+        return losses(learn.to_fast(dtype='float32', compile=False) if fast else learn)
+    assert_close(again(True), again(False), rtol=1e-4, atol=0)
+    again(True)
+
     res = [losses(phantom_learner(o, hdkd_kw=dict(feature_loss=relation_distillation_loss)), 1) for o in (None,fast)]
     assert_close(*res, rtol=1e-4, atol=0)
     learn = phantom_learner(fast)

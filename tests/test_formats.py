@@ -27,8 +27,8 @@ def lesson_all_formats_of_a_model():
         d = Path(d)
         data = make_phantoms(d/'phantoms', n_train=80, n_test=10, size=32, difficulty=.1)
         train_run(data, 'student', size=32, epochs=20, out=d/'run')
-        table = run_export(d/'run', d/'out', 'float32,float16,int8')
-        (d/'plain').mkdir(); (d/'plain'/'model_int8.onnx').write_bytes(b'of an earlier model')
+        table = run_export(d/'run', d/'out', 'float32, float16,int8')
+        (d/'plain').mkdir(); [(d/'plain'/o).write_bytes(b'of an earlier model') for o in ('model_int8.onnx','model_of_mine.onnx')]
         alone = run_export(d/'out', d/'plain', 'none'); left = [o.name for o in (d/'plain').glob('*.onnx')]
         files,model,probs = sorted(o.name for o in (d/'out').iterdir()),load_student(d/'out'),{o: predict_images(d/'out'/o, data/'Testing') for o in ('', 'model_int8.onnx')}
         with expect_fail(ValueError, 'int8 needs training images'): run_export(d/'out', d/'x', 'int8')
@@ -40,10 +40,11 @@ def lesson_all_formats_of_a_model():
         with expect_fail(ValueError, 'cannot write into the folder'): (d/'taken').write_text(''); run_export(d/'out', d/'taken'/'x')
         is_one = checkpoint_of(d/'out')==d/'out'/'model.safetensors'
         f = first((data/'Training'/'glioma').iterdir()); shutil.copy(f, f.with_name('one_more.png'))
+        with expect_fail(ValueError, 'n is 0'): run_export(d/'run', d/'x', 'int8', n=0)
         with expect_fail(ValueError, 'are not those that'): run_export(d/'run', d/'x', data=data)
         with expect_fail(ValueError, 'holds no finished run'): (d/'run'/'run.json').unlink(); run_export(d/'run', d/'x')
     truth = [Path(o).parent.name for o in probs[''].file]
-    assert files==['README.md','config.json','model.onnx','model.safetensors','model_float16.onnx','model_int8.onnx'] and alone is None and not left and untouched and nothing and is_one
+    assert files==['README.md','config.json','model.onnx','model.safetensors','model_float16.onnx','model_int8.onnx'] and alone is None and left==['model_of_mine.onnx'] and untouched and nothing and is_one
     assert table.largest['float32']<1e-4 and table.largest['float16']<5e-3 and table.same[:'float16'].min()>=.995 and table.same['int8']>.8
     assert abs(table.accuracy['PyTorch']-np.mean(probs[''].label==truth))<1e-6 and abs(table.accuracy['int8']-np.mean(probs['model_int8.onnx'].label==truth))<1e-6
     assert model.meta['info']['training']['data']=='phantoms' and model.meta['info']['temperature']>0 # the path stays at home
