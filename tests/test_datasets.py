@@ -247,6 +247,7 @@ def lesson_ham10000():
         path = fake_ham(Path(d)/'ham', few_lesions)
         df = ham10000_table(path)
         assert 'akiec has 11 of 327 (316 missing)' in str(caught[0].message) and 'lesions has 56 of 7470' in str(caught[0].message)
+        assert not ham10000_table(path, seed=1).equals(df)
         with expect_fail(ValueError, 'lesions has 56 of 7470 (7414 missing)'): ham10000_table(path, strict=True)
         assert set(df.file)==set(get_image_files(path)) and df.file.is_unique and all(f.stem==i for f,i in zip(df.file, df.image_id))
         assert list(df.columns)==['file','label','split','lesion_id','image_id','dx_type','age','sex','localization']
@@ -316,6 +317,7 @@ def lesson_the_same_number_of_every_class():
     with expect_fail(ValueError, "but 'df' has 6 training images"): dataset_subset(plain, 9)
     df = split_lesions(fake_meta([('nv', 1)]*40+[('df', 1)]*20), 'clean').assign(file=lambda o: o.image_id)
     with expect_fail(ValueError, '0 images per class were asked for'): subset_up_to(df, 0)
+    assert not subset_up_to(df, 5, seed=1).equals(subset_up_to(df, 5))
     with heard() as caught: sub = subset_up_to(df, 17)
     assert 'all validation images of df are now training images' in str(caught[0].message)
     one = pd.DataFrame(dict(file=list('abcdef'), label='nv', lesion_id=[1,2,3,3,3,4], split=['train']*2+['valid']*4))
@@ -388,9 +390,10 @@ def lesson_auditing_a_folder():
         found = run_audit(path, out)
         saved,pairs = json.loads((out/'audit.json').read_text()),pd.read_csv(out/'pairs.csv')
         assert Image.open(out/'pairs.png').size[0]>600
+        with redirect_stdout(io.StringIO()): closer = run_audit(path, threshold=1e-4)
         with expect_fail(ValueError, 'missing is not a folder'): run_audit(Path(d)/'missing')
         with expect_fail(ValueError, 'is a file; expected a folder'): run_audit(path, out=found.table.file[0])
-    assert saved==found.to_dict() and len(pairs)==3 and saved['pairs']=={'exact':2, 'near':1, 'conflicts':1} and saved['images']==76
+    assert closer.to_dict()['pairs']['near']==0 and saved==found.to_dict() and len(pairs)==3 and saved['pairs']=={'exact':2, 'near':1, 'conflicts':1} and saved['images']==76
     assert saved['copies']['test, copy in train']==dict(images=26, exact=1, near=1, either=2, **{'other label':0})
     assert saved['conflicts']==[['Training/glioma/mislabelled.png','Training/meningioma/meningioma_0005.png',0.]]
     saved['unreadable']

@@ -285,7 +285,7 @@ def lesson_nothing_is_left_behind():
     h.remove()
     after_interrupt = is_clean(learn)
     preds,_ = learn.get_preds()
-    assert after_error and preds.shape==(8, 4) and is_clean(learn)
+    assert after_error and not after_interrupt and preds.shape==(8, 4) and is_clean(learn)
     with learn.no_logging(): learn.fit(1, 1e-3)
     assert is_clean(learn)
     after_error, after_interrupt, is_clean(learn)
@@ -325,6 +325,15 @@ def lesson_three_numbers_per_epoch():
     with learn.no_logging(): learn.fit(2, 1e-3)
     assert np.isnan(learn.recorder.values).tolist()==[[False]*6,[False]*3+[True]*3]
     {k: round(v, 4) for k,v in values.items()}
+
+    kd = {}
+    for o in ('batchmean','official'):
+        learn = tiny_learner(hdkd_kw=dict(kd_reduction=o))
+        with learn.no_logging(): learn.fit(1, 0.)
+        kd[o] = learn.recorder.values[0][-2]
+    assert abs(kd['batchmean']/kd['official']-4)<1e-3 # also divided by four classes
+    with expect_fail(ValueError, 'alpha is -0.1'): HDKDCallback(None, alpha=-.1)
+    kd
 
 
 def lesson_mixup_and_cutmix():

@@ -353,6 +353,8 @@ def lesson_the_report():
     assert json.loads(json.dumps(d, allow_nan=False))==d and d['recall']['notumor'] is None and d['metrics']['auroc']['value'] is None
     assert sum(map(sum, d['confusion']))==d['n']==some.sum() and d['interval'][0]<d['accuracy']<d['interval'][1]
     assert d['metrics']['ece']['low']==few.report(100).low['ece'] and d['per_class']['glioma']['n']==few.confusion[0].sum()
+    a,b = (Evaluation(*made_up(), CLASSES).to_dict(100, seed=o) for o in (0,1))
+    assert a['metrics']['auroc']['low']!=b['metrics']['auroc']['low'] and a['per_class']['glioma']['auroc_low']!=b['per_class']['glioma']['auroc_low']
     dict(d['metrics']['accuracy']), d['metrics']['auroc']
 
     probs,targs = made_up(50)
@@ -364,6 +366,7 @@ def lesson_the_report():
             back = Evaluation.from_predictions(Path(d)/'predictions.csv')
         assert torch.equal(back.probs, e.probs) and torch.equal(back.targs, e.targs) and (back.classes,back.items)==(e.classes,e.items)
     assert list(df)==['file','label','prediction','right','p_None','p_01','p_glioma','p_right'] and df.right.mean()==e.accuracy
+    assert df.prediction.tolist()==[names[i] for i in e.preds] and df.right.equals(df.label==df.prediction)
     assert Evaluation.from_predictions(Evaluation(probs, targs, CLASSES).predictions()).items is None
     with expect_fail(ValueError, 'expected label and p_CLASS'): Evaluation.from_predictions(df[['file','label']])
     with expect_fail(ValueError, "label 'glioma' has no column 'p_glioma'; there are 'None', '01', 'right'"): Evaluation.from_predictions(df.drop(columns='p_glioma'))
@@ -456,6 +459,9 @@ def lesson_the_report_as_a_figure():
     line = axs[1].containers[1][0]
     np.testing.assert_allclose(line.get_xydata(), df[['confidence','accuracy']], rtol=1e-12)
     assert ((line.get_ydata()<line.get_xdata())[df.n>20]).all() and np.isclose(sum(o.get_height() for o in axs[1].patches), 1)
+    few_bins = plot_reliability(pair_of['calibrated'], n_bins=5)
+    assert len(few_bins.patches)==(pair_of['calibrated'].reliability(5).n>0).sum()
+    plt.close(few_bins.figure)
     axs[1].get_title()
 
     names = ['melanocytic nevus','benign keratosis','melanoma','basal cell carcinoma','actinic keratosis','vascular lesion','dermatofibroma']
@@ -465,6 +471,11 @@ def lesson_the_report_as_a_figure():
     fig = plot_report(skin)
     labels = [o.get_text() for o in fig.axes[1].get_yticklabels()]
     assert labels[0]=='melanocytic nevus (663)' and labels[-1]=='dermatofibroma (6)' and f'accuracy {skin.accuracy:.1%}' in fig.get_suptitle()
+    plt.figure()
+    bars = plot_sensitivity(skin).containers[0]
+    np.testing.assert_allclose(bars[0].get_xdata(), skin.recall)
+    np.testing.assert_allclose([o[:,0] for o in bars[2][0].get_segments()], skin.per_class()[['sensitivity_low','sensitivity_high']])
+    plt.close()
     skin.report().round(3)
 
 
@@ -479,6 +490,7 @@ def lesson_networks_side_by_side():
     means = [np.mean([o.accuracy for o in v]) for v in evals.values()]
     assert [o.get_text() for o in ax.texts]==[f'{o:.1%}' for o in means]
     assert [o.get_text() for o in ax.get_yticklabels()]==list(evals)
+    np.testing.assert_allclose([o[:,0] for o in ax.containers[0][2][0].get_segments()], [(o.low,o.high) for o in evals['network A']])
     pd.DataFrame({k: [f'{o.accuracy:.1%} [{o.low:.1%}, {o.high:.1%}]' for o in v] for k,v in evals.items()}).T
 
 

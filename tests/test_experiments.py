@@ -143,6 +143,9 @@ def lesson_the_work():
     assert [say_time(o) for o in (12, 600, 9000, np.nan)]==['12 s','10 min','2.5 h','unknown']
     stub = SimpleNamespace(profile=profiles['smoke'], trains_on=lambda o: ('id', 40, 9)) # two epochs of 40 images and 9 of validation
     assert Experiments.work(stub, Spec('phantoms', 'published', 10, 'student', '', 0))==2*(40+3)
+    work = Experiments('smoke')
+    a,b = (work.trains_on(Spec('phantoms', 'published', 10, 'student', '', o))[0] for o in (0,1))
+    assert a!=b # another seed, other images
     say_time(time_left([('hdkd',4000)], done))
 
 
@@ -239,6 +242,10 @@ def lesson_the_summary_by_hand():
     five = tables['5'].loc['brain_tumor_mri'].loc['published']
     assert five.difference['CoAtNet-0']==-15 and np.isnan(five.difference['HDKD']) and np.isclose(five.p['CoAtNet-0'], 2*.5**15) and np.isclose(five.p_adjusted['CoAtNet-0'], 3*2*.5**15)
     assert five.claimed['CoAtNet-0']==99.85 and five.accuracy.isna().sum()==8 and fewer.loc['brain_tumor_mri','published',50].seeds==2 and np.isclose(fewer.loc['brain_tumor_mri','published',50].gain, (80-62+78-70)/2) and 'its teacher_id is another, here t0' in str(w[0].message)
+    spread = half([10,18,8])
+    assert summary_text(tables['3']).gain.iloc[0]==f'+12.00 [{12-spread:+.2f}, {12+spread:+.2f}]'
+    for v,n in ((v,n) for o in claimed_top1.values() for k in o.values() for v,n in zip(k, (828,1311))): assert abs(100*round(v*n/100)/n-v)<=.0051 # a number of images
+    assert [[*o.values()] for o in claimed_gain.values()]==[[16.4,13.12,11.67,.08], [4.71,4.11,4.23,2.54]]
     summary_text(tables['3'].loc[['brain_tumor_mri']]).head(4)
 
     full = Spec('brain_tumor_mri', 'clean', None, 'student', '', 0)

@@ -33,7 +33,7 @@ def lesson_a_checksum():
     first_sum,swapped = model_checksum(state, meta),dict(reversed(state.items()))
     others = [{**state, 'n':torch.tensor(8)}, {**state, 'a':torch.ones(3, 2)}, {**state, 'a':torch.ones(2, 3).int()}, {'b':state['a'], 'n':state['n']}]
     assert model_checksum(swapped, meta)==first_sum and first_sum not in {model_checksum(o, meta) for o in others}
-    assert model_checksum(state, {**meta, 'classes':['y']})!=first_sum
+    assert len({model_checksum(state, o) for o in (meta, *({**meta, k:'y'} for k in meta))})==7 # each entry counts
     {'as saved':first_sum[:16], 'in another order':model_checksum(swapped, meta)[:16], 'one weight differs':model_checksum(others[0], meta)[:16]}
 
 
@@ -175,6 +175,7 @@ def lesson_what_goes_wrong():
         d,opener = Path(d),OpenImage(32, 'L')
         good = save_checkpoint(d/'teacher.safetensors', hdkd_teacher_tiny(4, n_in=1), CLASSES, opener)
         with expect_fail(ValueError, 'trained on the classes glioma, meningioma, notumor, pituitary; expected a, b'): load_checkpoint(good, classes=['a','b'])
+        with expect_fail(ValueError, 'expected a, b'): load_student(save_student(load_checkpoint(good), d/'folder'), classes=['a','b'])
         for load in (load_checkpoint, load_student):
             with expect_fail(ValueError, 'nothing does not exist; expected a folder that hdkd_train or hdkd_export wrote, or a checkpoint'): load(d/'nothing')
         with expect_fail(ValueError, f'{d} is a folder; expected a checkpoint'): load_checkpoint(d)

@@ -349,6 +349,9 @@ def lesson_what_cannot_be_had():
     with expect_fail(ValueError, 'compile and fused do the same work in two ways'): learn.to_fast(compile=True, fused=True)
     with expect_fail(ValueError, 'dtype is torch.float16; expected bfloat16 or float32'): learn.to_fast('float16')
     with expect_fail(ValueError, "compile is 'all'; expected True, False, 'student' or 'teacher'"): learn.to_fast(compile='all')
+    plain = phantom_learner(dict(compile=False, fused=False, channels_last=False, fold_teacher=False))
+    losses(plain, 1)
+    assert not plain.fast.chosen['channels_last'] and not plain.fast.chosen['fold_teacher']
     said
 
     learn,plain = phantom_learner(dict(dtype='float32', compile=False)),phantom_learner()

@@ -267,6 +267,8 @@ def lesson_stage_by_stage():
     assert np.isnan(wider.MSE['stage1']) and .1<wider.CKA['stage1']<1
     with expect_fail(ValueError, 'at most 3 images'): stage_agreement(student, twin, xb[:3])
     with expect_fail(ValueError, '3 stages but 1 teacher_stages'): stage_agreement(student, twin, xb, teacher_stages=('stage1',))
+    other = nn.Sequential(OrderedDict(a=student.stage1, b=student.stage2)) # the same under other names
+    assert (stage_agreement(other, student, xb, ('stage1','stage2'), ('a','b')).MSE==0).all()
     shuffled
 
 
@@ -278,6 +280,9 @@ def lesson_over_training():
     now = stage_agreement(watched.hdkd.teacher, watched, watched.agreement.images)
     np.testing.assert_array_equal(table[table.epoch==2][['MSE','CKA']], now)
     assert table.epoch.tolist()==[0,0,0,1,1,1,2,2,2] and not np.array_equal(table.MSE[:3], table.MSE[3:6])
+    student = watched.model
+    cb = AgreementCallback(student, watched.agreement.images, ('stage1',), ('stage2',)); cb.learn = SimpleNamespace(model=student) # of other widths
+    assert cb.record(0).stage.tolist()==['stage1'] and cb.record(0).MSE.isna().all()
     table
 
     learn = fitted(True)

@@ -126,6 +126,9 @@ def lesson_rivals():
     torch.testing.assert_close(relation_distillation_loss([f], [g]), relation_distillation_loss([f.mean((2,3))], [g.mean((2,3))])) # of maps, the means
     assert relation_distillation_loss([half], [half])==0 # no distances at all
     assert hard_distillation_loss(half[...,0,0], half[...,0,0]).dtype==attention_transfer_loss([half], [half]).dtype==torch.float32
+    f,g = torch.rand(4, 3, 5, 5),torch.rand(4, 2, 5, 5)
+    torch.testing.assert_close(attention_transfer_loss([f], [g]), sum(attention_transfer_loss([f[i:i+1]], [g[i:i+1]]) for i in range(4))/4) # a mean over images
+    torch.testing.assert_close(attention_transfer_loss([f,f], [g,g]), 2*attention_transfer_loss([f], [g])) # and every stage weighs the same
     dict(hard=hard.item(), attention=at.item(), relations=rkd.item())
 
 

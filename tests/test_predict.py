@@ -113,6 +113,10 @@ def lesson_the_command():
             with expect_fail(ValueError, 'none of the 2 files could be read'), redirect_stderr(io.StringIO()): run_predict(student, [d/'nowhere', test/'glioma'/'bad.png'], 'csv', d/o)
         assert not [*d.glob('new*')]
         kept += (d/'old.csv').read_text()
+        for kw in (dict(tta=True), dict(calibrated=True)):
+            with redirect_stderr(io.StringIO()): run_predict(student, [test], 'jsonl', d/'kw.jsonl', **kw)
+            told = [json.loads(o) for o in (d/'kw.jsonl').read_text().splitlines()]
+            assert told==[o for o in predict_files(student, test, **kw) if 'error' not in o]!=want
         (odd := d/'odd'/os.fsdecode(b'\xff\xe7.png')).parent.mkdir() # a name that is no text
         shutil.copy(next((test/'glioma').glob('glioma*.png')), odd)
         with redirect_stderr(io.StringIO()): run_predict(student, [odd], 'csv', d/'odd.csv')

@@ -137,6 +137,15 @@ def lesson_files_that_do_not_belong():
     assert kept
     len(data)
 
+    class Draws(Callback):
+        "First batch and first random number of each epoch"
+        order,run_valid,seen = 1000,False,[]
+        def before_batch(self):
+            if self.iter==0: self.seen.append((self.x.sum().item(), torch.rand(()).item()))
+    with tempfile.TemporaryDirectory() as d: fit(plain_learner(Path(d)/'a', cbs=Draws()))
+    assert all(len({*o})==3 for o in zip(*Draws.seen)) # no epoch repeats another one's
+    Draws.seen
+
     def flipped(b, at): return b[:at//8]+bytes([b[at//8]^1<<at%8])+b[at//8+1:]
     with tempfile.TemporaryDirectory() as d:
         ckpt = Path(d)/'ckpt'

@@ -41,6 +41,7 @@ def lesson_images():
     with tempfile.TemporaryDirectory() as d: moved = load_images(make_phantoms(Path(d)/'elsewhere', size=32, seed=0, **few, difficulty=.4), size=32)
     assert images_id(a.table)==images_id(b.table)==images_id(moved.table)!=images_id(c.table) and images_id(a.table)!=images_id(a.table.assign(split='train'))
     assert c.table.split.value_counts().to_dict()=={'train':20, 'test':16, 'valid':4} and len(a.opener.seen)==len(a.table)==56
+    assert images_id(c.table)!=images_id(subset_images(a, 5, seed=1).table) and images_id(a.table)!=images_id(a.table.assign(label='x'))
     images_id(a.table), images_id(c.table)
 
 
@@ -92,6 +93,8 @@ def lesson_one_training():
     assert [getattr(told['hdkd'], o) for o in ('alpha','temperature','feat_weight','stage_power')]==[.3, 2., 3., .5]
     feats = [[torch.rand(2, 3, 4, 4) for _ in range(2)] for _ in range(2)]
     for o,loss in dict(attention=attention_transfer_loss, relations=relation_distillation_loss).items(): torch.testing.assert_close(told[o].feature_loss(*feats), loss(*feats, stage_power=.5))
+    first_weights = [run_learner({**config, 'network':'student', 'seed':o}, images).model.stage1[0][0].weight for o in (0,0,1)]
+    assert torch.equal(*first_weights[:2]) and not torch.equal(*first_weights[1:]) and run_learner({**config, 'network':'student', 'bs':8}, images).dls.bs==8
     df.round(4)
 
 
@@ -100,6 +103,8 @@ def lesson_evaluation():
     text,table = report_text(never_wrong),comparison_text(compare_evaluations(dict(a=never_wrong, b=never_wrong, c=Evaluation(np.eye(2)[[0,1,1,1]], [0,0,1,1], 'ab'))))
     assert 'nan' not in text+table and ['auroc','100.0','no','interval:','all','draws','agree'] in [o.split() for o in text.splitlines()] and '100.0 [51.0, 100.0]' in text
     assert [o.split()[-3:] for o in table.splitlines()[2:3]]==[['+0.0','1','1']] and '-25.0 [' in table
+    low,high = map(float, re.search(r'-25.0 \[(\S+), (\S+)\]', table).groups())
+    assert low<-25<high
     print(f'{text}\n\n{table}')
 
     with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()):
@@ -147,6 +152,7 @@ def lesson_a_run_repeats_itself():
         with expect_fail(ValueError, 'b/../b is given twice'): evaluate_runs([d/'a', d/'b', d/'b'/'..'/'b'])
         evs = evaluate_runs([d/'teacher', d/'a'])
         gathered = collect_runs(d)
+        on_valid = evaluate_runs(d/'a', on='valid')['a']
         saved = Evaluation.from_predictions(d/'a'/'test_predictions.csv')
         (d/'a'/'note.yaml').write_text('network: student\nlr: 1e-3\nepochs: 1.0')
         edited = check_config(read_config(d/'a'/'note.yaml'))
@@ -161,6 +167,7 @@ def lesson_a_run_repeats_itself():
         moved = evaluate_runs(d/'a', data=d/'moved')
         next((d/'moved'/'Testing'/'glioma').iterdir()).unlink()
         with expect_fail(ValueError, 'are not those that'): evaluate_runs(d/'a', data=d/'moved')
+    assert other['images_id']!=again['images_id'] and (on_valid.accuracy,on_valid.n)==(first_time['valid']['accuracy'],first_time['valid']['n'])
     assert list(gathered)==['a','b','c','teacher'] and gathered['a']['test']['accuracy']==evs['a'].accuracy and gathered['c']['test'] is None
     assert gathered['a']['config']['teacher']=='teacher' and str(d) not in json.dumps(gathered)
     assert abs(learned.model.meta['info']['temperature']-fitted)<1e-3<abs(fitted-1)
@@ -172,6 +179,19 @@ def lesson_a_run_repeats_itself():
     assert new==['test.json','test_activation_maps.png','test_predictions.csv','test_report.png']
     assert evs['a'].accuracy==saved.accuracy==moved['a'].accuracy and mcnemar(evs['a'], saved)['p']==1
     files
+
+    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(record=True) as w:
+        warnings.simplefilter('always')
+        d = Path(d)
+        data = make_phantoms(d/'phantoms', n_train=8, n_test=4, size=32)
+        bad,gone,*_ = sorted((data/'Training'/'glioma').iterdir())
+        bad.write_bytes(b'no image')
+        left_out = train_run(network='student', data=data, size=32, epochs=1, skip_bad=True, out=d/'a')['left_out']
+        gone.unlink()
+        repeat_run(d/'a', out=d/'b')
+        why = [str(o.message).replace(str(d), '.') for o in w if 'not those of the first run' in str(o.message)]
+    assert left_out==1 and len(why)==1
+    why[0]
 
     with tempfile.TemporaryDirectory() as d:
         d = Path(d)
@@ -244,8 +264,8 @@ def lesson_what_a_recipe_decides():
     got = {'one_cycle':names(), 'none':names(tfms='none'), 'official':names(tfms='official'), 'paper':names(recipe='paper')}
     assert got['official']==got['paper'] and ['OfficialAugment' in o for o in got.values()]==[False, False, True, True] and len(got['none'])<len(got['one_cycle'])
     with tempfile.TemporaryDirectory() as d, replaced.object(Learner, 'fit_recipe', side_effect=ValueError('enough')) as fit, contextlib.redirect_stdout(io.StringIO()), expect_fail(ValueError, 'enough'):
-        train_run(network='student', data=make_phantoms(Path(d)/'phantoms', n_train=6, n_test=2, size=32), size=32, recipe='paper', epochs=7, lr=2e-3, out=Path(d)/'out')
-    assert fit.call_args.args==('paper', 7, 2e-3)
+        train_run(network='student', data=make_phantoms(Path(d)/'phantoms', n_train=6, n_test=2, size=32), size=32, recipe='paper', epochs=7, lr=2e-3, seed=3, out=Path(d)/'out')
+    assert fit.call_args.args==('paper', 7, 2e-3) and fit.call_args.kwargs['cbs'][-1].seed==3 and any(isinstance(o, StopOnNaN) for o in fit.call_args.kwargs['cbs'])
     got
 
 

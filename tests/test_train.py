@@ -45,6 +45,8 @@ def lesson_augmentation():
     assert 0<=a.min() and a.max()<=1
     assert len({float(o.mean()) for o in draws})==8 # a draw for each image
     assert not any(getattr(o, 'coord_fs', []) for o in medical_tfms()) # no warp
+    with mock.patch.dict(medical_tfms.__globals__, aug_transforms=(asked := mock.Mock())): medical_tfms()
+    assert asked.call_args.kwargs==dict(max_rotate=15., max_zoom=1.1, max_lighting=.2, max_warp=0.)
     draws.mean((1,2,3))
 
     set_seed(0)
@@ -55,6 +57,18 @@ def lesson_augmentation():
     assert (quadrants>70).all() # turned to every side
     assert .349<middle.min()<.36 and .64<middle.max()<.651 # brightness by 30%, and no more
     quadrants
+
+    set_seed(0)
+    halves = torch.full((400, 1, 34, 34), .4); halves[:,:,17:] = .6
+    for x in (halves, halves.mT): # a horizontal and a vertical edge: either flip turns one of them round
+        y = official_tfms(max_rotate=0.)[0](TensorImage(x), split_idx=0)[:,0]
+        a,b = (y[:,6,17],y[:,27,17]) if x is halves else (y[:,17,6],y[:,17,27])
+        contrast = 5*(a-b).abs()/(a+b)
+        assert .69<contrast.min()<.72 and 1.28<contrast.max()<1.31 and 150<(a>b).sum()<250
+    spot = torch.full((400, 1, 33, 33), .5); spot[:,:,16,16] = .7
+    y = official_tfms(0., 0.)[0](TensorImage(spot), split_idx=0)[:,0,16,16]
+    assert y.min()<.54 and y.max()>.75 # blurred, sharpened
+    y.aminmax()
 
     class CountOps(TorchDispatchMode):
         "Count the operations in the context"
@@ -79,9 +93,12 @@ def lesson_learners():
         t = teacher_learner(dls, 'tiny')
         learns = [t, student_learner(dls, 'tiny'), hdkd_learner(dls, t.model, 'tiny', hdkd_kw=dict(alpha=.3))]
         with expect_fail(ValueError, "there is no model 'huge'; choose one of 'base', 'tiny'"): teacher_learner(dls, 'huge')
+        kw = dict(block='mbconv', stem_stride=4)
+        made = [teacher_learner(dls, 'tiny', kw), student_learner(dls, 'tiny', kw), hdkd_learner(dls, t.model, 'tiny', kw)]
         for learn in learns:
             with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(1, 1e-3)
     assert [type(o.model).__name__ for o in learns]==['HDKDTeacher','HDKDStudent','HDKDStudent']
+    assert all(o.model.config[k]==v for o in made for k,v in kw.items())
     assert learns[1].model.head_dist is None and learns[2].model.head_dist is not None
     assert learns[2].model.dflt.grid==(2,2) and learns[2].hdkd.alpha==.3 and learns[2].hdkd.teacher is t.model
     pd.DataFrame({type(o.model).__name__+str(i): dict(zip(o.recorder.metric_names[1:], o.recorder.values[-1])) for i,o in enumerate(learns)}).T.round(3)
@@ -119,6 +136,8 @@ def lesson_the_student_s_recipe_in_the_paper():
     learn = line_learner()
     torch.testing.assert_close(teacher, by_hand(learn, torch.optim.Adam(learn.model.parameters()), [1e-3]*64), rtol=1e-6, atol=1e-8)
     with expect_fail(ValueError, '5 epochs of warm-up in a fit of 4'): quiet(line_learner(), 'fit_paper_student', n_epoch=4)
+    _,lrs = quiet(line_learner(), 'fit_warmup_cos', n_epoch=8, lr_max=5e-2, lr_start=1e-2, warmup=2)
+    assert abs(lrs[0]-1e-2)<1e-6
     pd.DataFrame({'fit_paper_student': got, 'by hand': ref, 'fit_paper_teacher': teacher}).round(5)
 
     class Nothing(Callback):
@@ -136,6 +155,9 @@ def lesson_the_student_s_recipe_in_the_paper():
     with expect_fail(ValueError, "there is no recipe 'best'; choose one of 'one_cycle', 'paper'"): hypers(student_learner, recipe='best')
     Learner.fit_recipe(learn := mock.Mock(model=nn.Linear(1, 1)))
     assert learn.fit_one_cycle.call_args.args==(40, 4e-3)
+    Learner.fit_recipe(learn := mock.Mock(model=nn.Linear(1, 1)), n_epoch=7, lr=2e-3)
+    assert learn.fit_one_cycle.call_args.args==(7, 2e-3)
+    assert [inspect.signature(o).parameters['n_epoch'].default for o in (Learner.fit_paper_teacher, Learner.fit_paper_student)]==[200]*2
     got.convert_dtypes()
 
     torch.manual_seed(0)

@@ -175,4 +175,7 @@ def lesson_counting_parameters():
     assert n(distill=False)==n()-512 # one token and its position
     assert n(grid=(7,7))==n()-147*256 # stem stride 4: 49 patches
     assert n(mlp_norm=True)==n()+3*512 # Eq. 2 as printed
+    torch.manual_seed(0)
+    first_tokens = DFLT(8, grid=(2,2))
+    assert all(.8<o.std()<1.2 for o in (first_tokens.cls_token, first_tokens.dist_token, first_tokens.pos_embed))
     dict(default=n(), no_distillation=n(distill=False), stem_stride_4=n(grid=(7,7)), mlp_norm=n(mlp_norm=True))
