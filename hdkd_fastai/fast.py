@@ -230,13 +230,14 @@ def with_short_attention(
         with ShortAttention(): return f(*args, **kwargs)
     return run
 
-# %% ../nbs/11_fast.ipynb #71f81b0a
+# %% ../nbs/11_fast.ipynb #e70a0002
 def computes_again(
     model:nn.Module # Of timm or transformers
 )->bool:
     "Does `model` compute its activations again in the backward pass, when nothing is replaced any more?"
     return any(getattr(m, k, False) for m in model.modules() for k in ('grad_checkpointing','gradient_checkpointing'))
 
+# %% ../nbs/11_fast.ipynb #71f81b0a
 @patch
 def fast_parts(self:FastCallback,
     model:nn.Module, # Student or teacher
