@@ -183,7 +183,7 @@ class Audit:
 
 # %% ../nbs/08a_audit.ipynb #6437fde4
 def audit(
-    df:pd.DataFrame, # Table with `file`, `label` and `split`, as from `image_table`
+    df:pd.DataFrame, # Table with `file`, `label` and `split`, as from `image_table`; columns of its own called as those of `Audit.table` give way to them
     threshold:float=.1, # Largest distance of a near copy
     k:int=10 # Candidates of each image
 )->Audit: # With `summary()`, `pairs`, `groups`, `properties()`, `plot_pairs()`, `to_dict()`
@@ -197,7 +197,8 @@ def audit(
         warnings.simplefilter('ignore', Image.DecompressionBombWarning) # an error of `checked_image`
         rows = list(ex.map(fingerprint, df.file))
     thumbs = {r['hash']:t for r in rows if (t := r.pop('thumb')) is not None}
-    table,hashes = df.join(pd.DataFrame(rows, index=df.index)),sorted(thumbs)
+    found,hashes = pd.DataFrame(rows, index=df.index),sorted(thumbs)
+    table = df.drop(columns=found.columns, errors='ignore').join(found)
     t = np.array([thumbs.pop(h) for h in hashes], dtype=np.float32).reshape(-1, 32, 32)
     parts = [np.isin(hashes, table['hash'][o].dropna()) for o in (df.split!='test',df.split=='test')]
     return Audit(table, near_links(hashes, t, parts, threshold, k), threshold)

@@ -481,6 +481,7 @@ def run_speed(
     device,threads,out = device or ('cuda' if torch.cuda.is_available() else 'cpu'),threads or num_cpus(),Path(out)
     for k,v in dict(bs=bs, rounds=rounds, threads=threads).items():
         if v<1: raise ValueError(f'{k} is {v}; expected at least 1')
+    if device not in (there := ['cpu']+['cuda']*torch.cuda.is_available()): raise ValueError(f"device is {device!r}; here there is {' and '.join(there)}")
     distil_nets(model, size) # complains now about either
     chosen = _chosen_routes(device, routes)
     try: out.mkdir(parents=True, exist_ok=True)

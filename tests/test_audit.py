@@ -213,11 +213,11 @@ def lesson_what_goes_wrong():
         with expect_fail(ValueError, 'the index of the table has a number twice'): audit(pd.concat([df[:9], df[9:].reset_index(drop=True)]))
         with expect_fail(ValueError, 'n is 0'): audit(df).plot_pairs(0)
         with expect_fail(ValueError, 'there are no pairs to show'): audit(df).plot_pairs()
-        learn = audit(df[df.split!='test'])
+        learn = audit(df[df.split!='test'].assign(size=1, error='mine'))
         for f in df.file: f.write_bytes(b'no image')
         Image.new('L', (40,40)).save(df.file[0]); Image.new('RGB', (40,40)).save(df.file[1])
         none = audit(df)
-    assert learn.summary().images.tolist()==[0,12,12,0]
+    assert learn.summary().images.tolist()==[0,12,12,0] and set(learn.table['size'])=={'32x32'}
     assert len(none.unreadable)==len(df)-2 and none.to_dict()['pairs']=={'exact':1, 'near':0, 'conflicts':int(df.label[0]!=df.label[1])}
     none.summary()
 

@@ -3,10 +3,11 @@ import reprlib
 from contextlib import contextmanager
 from functools import partial
 from fastai.basics import *
-from fastai.callback.hook import hook_outputs
+from fastai.callback.hook import Hooks
 from fastai.learner import ValueMetric
 from hdkd_fastai.losses import *
 from contextlib import redirect_stdout
+from fastai.callback.hook import hook_outputs
 from fastai.vision.all import *
 from fastcore.test import expect_fail
 from hdkd_fastai.student import *
@@ -251,6 +252,14 @@ def lesson_a_stage_that_stays_silent():
     try: learn.fit(1, 1e-3)
     except ValueError as e: msg = str(e)
     print(msg)
+
+    def two_layers(inplace): return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(inplace), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 4))
+    def fit_two(own, teacher, stages=('0',)):
+        with (learn := Learner(noise_dls(), own, cbs=HDKDCallback(teacher, student_stages=stages))).no_logging(), learn.no_bar(): learn.fit(1, 1e-3)
+    for who,nets in dict(student=(True,False), teacher=(False,True)).items():
+        with expect_fail(ValueError, f'what stage 0 of the {who} gives is changed in place'): fit_two(*map(two_layers, nets))
+    fit_two(two_layers(True), two_layers(True), ('1',))
+    fit_two(two_layers(False), two_layers(False))
 
 
 def lesson_nothing_is_left_behind():
