@@ -260,6 +260,9 @@ def lesson_a_stage_that_stays_silent():
         with expect_fail(ValueError, f'what stage 0 of the {who} gives is changed in place'): fit_two(*map(two_layers, nets))
     fit_two(two_layers(True), two_layers(True), ('1',))
     fit_two(two_layers(False), two_layers(False))
+    try: fit_two(two_layers(True), two_layers(False))
+    except ValueError as e: msg = str(e)
+    print(msg)
 
 
 def lesson_nothing_is_left_behind():
