@@ -224,6 +224,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'hdkd_fastai.download._kaggle_error': ('download.html#_kaggle_error', 'hdkd_fastai/download.py'),
                                       'hdkd_fastai.download._kaggle_folder': ('download.html#_kaggle_folder', 'hdkd_fastai/download.py'),
                                       'hdkd_fastai.download._line': ('download.html#_line', 'hdkd_fastai/download.py'),
+                                      'hdkd_fastai.download._members': ('download.html#_members', 'hdkd_fastai/download.py'),
                                       'hdkd_fastai.download._need': ('download.html#_need', 'hdkd_fastai/download.py'),
                                       'hdkd_fastai.download._offline': ('download.html#_offline', 'hdkd_fastai/download.py'),
                                       'hdkd_fastai.download._progress': ('download.html#_progress', 'hdkd_fastai/download.py'),

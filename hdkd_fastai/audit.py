@@ -193,6 +193,7 @@ def audit(
     if odd := set(df.split)-{'train','valid','test'}: raise ValueError(f"unknown split {', '.join(sorted(map(str, odd)))}; expected train, valid or test")
     if df.file.duplicated().any(): raise ValueError(f'{df.file[df.file.duplicated()].iloc[0]} stands in the table twice; list every file once')
     if not df.index.is_unique: raise ValueError('the index of the table has a number twice; give it new ones (df.reset_index(drop=True))')
+    if not (threshold>=0 and k>=1): raise ValueError(f'threshold is {threshold} and k {k}; expected a distance from 0 on, and one candidate or more')
     with warnings.catch_warnings(), ThreadPoolExecutor(min(4, defaults.cpus)) as ex:
         warnings.simplefilter('ignore', Image.DecompressionBombWarning) # an error of `checked_image`
         rows = list(ex.map(fingerprint, df.file))

@@ -161,7 +161,7 @@ class PixelDL(TfmdDL):
         reader,opener,*more = [*tls[0].tfms.fs, None, None] if tls and isinstance(items, pd.DataFrame) else [None]*4
         odd = [o for o in [*self.after_item.fs, *self.before_batch.fs] if not isinstance(o, ToTensor)]
         ok = isinstance(reader, ColReader) and isinstance(opener, OpenImage) and len(more)==2 and not odd and self.bs
-        if ok and isinstance(opener.seen, PixelCache): return opener,items[reader.cols[0]].tolist()
+        if ok and len(items) and isinstance(opener.seen, PixelCache): return opener,items[reader.cols[0]].tolist()
     def create_batches(self, samps):
         if (source := self._source()) is None: return super().create_batches(samps)
         targets = [fa_collate(list(tl[range_of(tl)])) for tl in self.dataset.tls[1:]]

@@ -55,11 +55,12 @@ def _take(sizes, pct, seed):
 # %% ../nbs/08b_datasets.ipynb #4862fc14
 def carve_groups(
     df:pd.DataFrame, # Rows to divide, with a `label` and the column `group`
-    pct:float, # Share of each class to carve off, 0 to 1
+    pct:float, # Share of each class to carve off; 0 for nothing
     group:str='lesion_id', # Rows with the same value stay together
     seed:int=0 # For the random choice
 )->tuple: # The rest and the carved part, in the order of `df`
     "Like `carve`, in whole groups; ValueError if a class has a single group or a group two labels"
+    if pct==0: return df,df[:0]
     labels = df.groupby(group).label.nunique()
     if (labels>1).any(): raise ValueError(f'{group} {labels.idxmax()!r} has {labels.max()} different labels, expected one; correct the table')
     n = df.groupby('label')[group].nunique()
@@ -150,7 +151,7 @@ def brain_tumor_table(
 def split_lesions(
     df:pd.DataFrame, # A row per image, with `image_id`, `lesion_id` and `label`
     split:str='published', # 'published': test on lesions with one image, as the paper; 'clean': on any lesions
-    test_pct:float=.15, # Share for the test: of the lesions with one image, or of all images
+    test_pct:float=.15, # Share for the test: of the lesions with one image, or of all images; 0 for none
     valid_pct:float=.1, # Share of the remaining images for validation; 0 for none
     seed:int=0 # For the random choices
 )->pd.DataFrame: # `df` sorted by `image_id`, with a column `split`
@@ -159,7 +160,7 @@ def split_lesions(
     check_split(split)
     check_share(test_pct=test_pct, valid_pct=valid_pct)
     df = df.sort_values('image_id', ignore_index=True)
-    if split=='clean': rest,test = carve_groups(df, test_pct, seed=seed)
+    if split=='clean' or test_pct==0: rest,test = carve_groups(df, test_pct, seed=seed)
     else:
         single = df[~df.lesion_id.duplicated(keep=False)]
         n = single.label.value_counts().reindex(df.label.unique(), fill_value=0)
@@ -167,7 +168,7 @@ def split_lesions(
             raise ValueError(f"class {n.idxmin()!r} has {n.min()} lesions with exactly one image, the published split needs 2; use split='clean'")
         _,test = train_test_split(single, test_size=max(math.ceil(test_pct*len(single)), len(n)), stratify=single.label, random_state=seed)
         rest = df.drop(test.index)
-    valid = carve_groups(rest, valid_pct, seed=seed)[1] if valid_pct else rest[:0]
+    valid = carve_groups(rest, valid_pct, seed=seed)[1]
     return df.assign(split=np.select([df.index.isin(test.index), df.index.isin(valid.index)], ['test','valid'], 'train'))
 
 # %% ../nbs/08b_datasets.ipynb #a3794e22
@@ -349,8 +350,9 @@ def run_audit(
     threshold:float=.1, # Largest distance of a near copy
     n:int=12 # Pairs in the picture
 )->Audit:
-    "Audit a folder of images and print what was found; ValueError if it is no set of images or `out` is a file"
+    "Audit a folder of images and print what was found; ValueError if it is no set of images or `out` is a file or lies in it"
     if out is not None and Path(out).is_file(): raise ValueError(f'{out} is a file; expected a folder, or a new name for one')
+    check_outside(path, out=out)
     is_ham = recognise(path)=='ham10000' # its classes stand in a table, not in folder names
     found = audit(ham10000_table(path, valid_pct=0) if is_ham else image_table(path), threshold)
     o = found.to_dict()

@@ -151,6 +151,7 @@ def run_demo(
                     seeds=seeds, teacher=teacher and Path(teacher).name, phantoms={**demo_phantoms, **(phantoms or {})} if data is None else None)
     if bad := [k for k in ('epochs','teacher_epochs','seeds') if settings[k]<1]: raise ValueError(f'{bad[0]} is {settings[bad[0]]}; it must be at least 1')
     if seed<0: raise ValueError(f'seed is {seed}; it must not be negative')
+    check_outside(data, out=out)
     with tempfile.TemporaryDirectory() as d:
         path = make_phantoms(Path(d)/'phantoms', size=size, seed=seed, **settings['phantoms']) if data is None else data
         df,opener,left_out,given,per_class = prepare(path, per_class, size, model, seed, teacher, skip_bad)

@@ -145,7 +145,7 @@ def fetch_file(
     url:str, # Address of the file
     path:Path, # Where it goes; until it is complete and checked it is called `path` + '.part'
     size:int=None, # Bytes, as the publisher states them
-    checksum:str=None, # As stated by the publisher, for example 'md5:900150983cd24fb0d6963f7d28e17f72'
+    checksum:str=None, # As stated by the publisher, for example 'md5:900150983cd24fb0d6963f7d28e17f72'; None: what an earlier program left of `path` is taken on trust
     tries:int=5, # Attempts in a row that bring nothing
     wait:float=1., # Seconds before the second attempt; doubled for each further one
     timeout:float=30. # Seconds of silence after which a connection counts as lost
@@ -169,9 +169,11 @@ def fetch_file(
     return path
 
 # %% ../nbs/08f_download.ipynb #2a8d1f2d
+def _members(z): return [o for o in z.infolist() if not o.filename.startswith('__MACOSX/') and Path(o.filename).name!='.DS_Store'] # which macOS adds
+
 def _unpack_into(z, folder):
-    "Extract the archive `z`, without what macOS adds to archives"
-    infos = [o for o in z.infolist() if not o.filename.startswith('__MACOSX/') and Path(o.filename).name!='.DS_Store']
+    "Extract the archive `z`"
+    infos = _members(z)
     with _progress(len(infos), f'files of {Path(z.filename).name}', least=500) as show:
         for i,o in enumerate(infos, 1):
             z.extract(o, folder)
@@ -209,7 +211,7 @@ def unpack_zip(
     try:
         with _disk(folder), _building(folder) as tmp, zipfile.ZipFile(archive) as z:
             if folder.exists(): raise ValueError(f'{folder} exists already; delete or rename it to unpack {archive.name} again')
-            n = sum(o.file_size for o in z.infolist())
+            n = sum(o.file_size for o in _members(z))
             if n>max_ratio*_size(archive):
                 raise ValueError(f'{archive} would unpack to {n/1e9:.3f} GB, over {max_ratio:g} times its size; if you trust it, do it by hand')
             if not n: raise ValueError(f'{archive} holds no files; delete it and download it again')

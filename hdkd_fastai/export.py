@@ -152,7 +152,7 @@ def fit_temperature(
     targs:Tensor # Their class numbers [n]
 )->float: # Above 1 if the network was too sure, below 1 if not sure enough; between 0.05 and 20
     "The temperature at which the labels are most likely"
-    logits,targs = torch.as_tensor(probs).double().clamp_min(1e-12).log(),torch.as_tensor(targs)
+    logits,targs = torch.as_tensor(probs).double().clamp_min(torch.finfo(torch.float32).tiny).log(),torch.as_tensor(targs)
     res = minimize_scalar(lambda t: F.cross_entropy(logits/math.exp(t), targs).item(), bounds=tuple(map(math.log, _temperature_range)), method='bounded')
     return round(math.exp(res.x), 4)
 

@@ -111,6 +111,7 @@ def carve(
 )->tuple: # The rest and the carved part
     "Divide `df` at random, class by class, at least one image of each to either side; ValueError if a class has fewer than two"
     if pct==0: return df,df[:0]
+    if not df.index.is_unique: raise ValueError('the index of the table has a number twice; give it new ones (df.reset_index(drop=True))')
     counts = df.label.value_counts()
     if counts.min()<2: raise ValueError(f'class {counts.idxmin()!r} has a single image; at least two are needed to split it')
     part = pd.concat([g.sample(min(max(1, round(pct*len(g))), len(g)-1), random_state=seed) for _,g in df.groupby('label')])
@@ -203,7 +204,7 @@ def _too_large(what): return ValueError(f'{what} are more than the {Image.MAX_IM
 def checked_image(
     file:Path # An image file
 ): # A PIL image, upright
-    "Open an image file; ValueError if it is no image, absurdly large, holds several pictures or printing inks; PIL's errors if it is damaged"
+    "Open an image file; ValueError if it is no image, absurdly large, holds several pictures, printing inks or colours of 16 bits; PIL's errors if it is damaged"
     if isinstance(file, (str,Path)) and Path(file).exists() and not Path(file).is_file(): raise ValueError('a folder, a pipe or a device; expected an image file') # a pipe would wait for ever
     try: im = Image.open(file)
     except UnidentifiedImageError as e: raise ValueError('not an image, or damaged; expected PNG, JPEG or another kind that Pillow opens') from e
@@ -213,6 +214,8 @@ def checked_image(
         if im.width*im.height>(Image.MAX_IMAGE_PIXELS or math.inf): raise _too_large(f'{im.width}x{im.height} pixels')
         if n>1 and im.format!='MPO': raise ValueError(f'{im.format} file with {n} pictures; save the one that is meant as a file of its own')
         if im.mode=='CMYK': raise ValueError('mode CMYK holds printing inks; convert to RGB first, with the profile they were made for')
+        if deep := next((o.args for o in im.tile if ';16' in str(o.args) and not im.mode.startswith('I')), None): # would be cut to the upper 8; with mode I they are kept
+            raise ValueError(f"mode {deep if isinstance(deep, str) else deep[0]} has more than 8 bits; convert to 8 bits first, with a window of your choice")
         im.info.pop('transparency', None)
         im.load()
         try: ImageOps.exif_transpose(im, in_place=True)

@@ -27,9 +27,9 @@ from .train import *
 LabelledPixels = namedtuple('LabelledPixels', 'train test targs')
 
 def model_images(
-    path:Path, # Folder or file of a model; of a run, its own split is used
+    path:Path, # Folder or file of a model; of a run, its own images are used
     meta:dict, # The header of its checkpoint
-    data:Path=None, # Folder of images; None: where the run found them
+    data:Path=None, # Folder of images, split as the model's header says; None: where the run found them
     n:int=200, # Training images to open, at most
     seed:int=0, # For their choice
     opened:dict=None # Images that earlier calls opened, so that several models share them
@@ -38,7 +38,8 @@ def model_images(
     if n<1: raise ValueError(f'n is {n}; expected one training image or more')
     is_run,opened = (Path(path)/'run.json').is_file(),{} if opened is None else opened
     if not (data or is_run): return None
-    images = run_images(path, data, opened) if is_run else shared_images(opened, data, 'published', meta['size'], 0, True)
+    seen = {'split':'published', 'split_seed':0, **(t if isinstance(t := meta['info'].get('training'), dict) else {})}
+    images = run_images(path, data, opened) if is_run else shared_images(opened, data, seen['split'], meta['size'], seen['split_seed'], True)
     df,opener = images.table,OpenImage(meta['size'], meta['mode'])
     if (there := sorted(df.label.unique()))!=sorted(meta['classes']):
         raise ValueError(f"{data or path} has the classes {', '.join(there)}; the model knows {', '.join(meta['classes'])}")
@@ -202,7 +203,7 @@ def run_formats(
     out:Path='hdkd_formats' # Folder for formats.json
 )->dict: # `machine`, `config`, `networks`
     "Size, latency at batch 1 and 32, files a second and accuracy of every format; print a table"
-    threads,out = threads or num_cpus(),Path(out)
+    threads,out = num_cpus() if threads is None else threads,Path(out)
     for k,v in dict(rounds=rounds, threads=threads).items():
         if v<1: raise ValueError(f'{k} is {v}; expected at least 1')
     make_folder(out)

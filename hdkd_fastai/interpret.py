@@ -242,6 +242,7 @@ def centred_gram(
 )->Tensor: # [n, n], in float32 or wider
     "Inner products of all pairs of images, centred"
     x = at_least_float32(x).flatten(1)
+    x = x-x[:1] # so that constant features become zeros exactly
     x = x-x.mean(0)
     k,n = x @ x.T,len(x)
     if not debiased: return k

@@ -11,6 +11,7 @@ from fastai.vision.all import *
 from .cache import *
 from .data import *
 from .datasets import *
+from .files import check_outside
 from .opening import *
 from .resume import write_whole
 from .speed import machine,machine_line
@@ -111,7 +112,8 @@ def run_loader(
     out:Path='hdkd_loader' # Folder for loader.json and loader.png
 )->dict: # `machine`, `config`, `ways`
     "Measure every way to load images; print a table"
-    threads,out = threads or num_cpus(),Path(out)
+    threads,out = num_cpus() if threads is None else threads,Path(out)
+    check_outside(data, out=out)
     for k,v in dict(bs=bs, rounds=rounds, threads=threads).items():
         if v<1: raise ValueError(f'{k} is {v}; expected at least 1')
     config = dict(size=size, bs=bs, rounds=rounds)
@@ -126,7 +128,9 @@ def run_loader(
         for o in loader_ways:
             print(f'measuring {o}', flush=True)
             job = dict(config, way=o, data=str(data), cache=d, threads=threads)
-            res['ways'][o] = json.loads(subprocess.run([sys.executable, '-c', _alone, json.dumps(job)], stdout=subprocess.PIPE, check=True).stdout)
+            ran = subprocess.run([sys.executable, '-c', _alone, json.dumps(job)], capture_output=True, text=True)
+            if ran.returncode: raise ValueError(f'measuring {o} failed ({(ran.stderr.strip() or str(ran.returncode)).splitlines()[-1]})')
+            res['ways'][o] = json.loads(ran.stdout)
     print(f'\n{loader_table(res).round(1).to_string()}') # first, in case the disk is full
     write_whole(out/'loader.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
     plot_loader(res).savefig(out/'loader.png', dpi=120)

@@ -262,7 +262,7 @@ def _check_numbers(c):
     "ValueError for a number that no run can have"
     for k in ('epochs','n','bs'):
         if (v := getattr(c, k)) is not None and v<1: raise ValueError(f'{k} is {v}; it must be at least 1')
-    if not 0<c.size<10_000: raise ValueError(f'size is {c.size}; it must be above 0 and below 10,000')
+    if not 1<c.size<10_000: raise ValueError(f'size is {c.size}; it must be above 1 and below 10,000')
     for k in ('seed','split_seed'):
         if (v := getattr(c, k))<0: raise ValueError(f'{k} is {v}; it must not be negative')
     if c.lr is not None and not 0<c.lr<math.inf: raise ValueError(f'lr is {c.lr}; it must be above 0')
@@ -624,6 +624,7 @@ def evaluate_runs(
     for i,o in enumerate(paths):
         if o.resolve() in paths[:i].map(Path.resolve): raise ValueError(f'{o} is given twice; name each run once')
     runs = [load_run(o, data, opened) for o in paths]
+    for o in runs: check_outside(data or o.config['data'], out=out)
     tests = {images_id(o.images.table[o.images.table.split==on]) for o in runs}
     if len(tests)>1: raise ValueError(f"{', '.join(str(o.path) for o in runs)} have different {on} images (another set, split or split_seed); evaluate them separately")
     if len({o.name for o in runs})<len(runs): runs = [o._replace(name=str(o.path)) for o in runs]

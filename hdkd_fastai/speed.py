@@ -478,7 +478,7 @@ def run_speed(
     out:Path='hdkd_speed' # Folder for speed.json and speed.png
 )->dict: # `machine`, `config`, `groups`, `floor`
     "Measure a distillation step by every route, the student beside other networks, and the least time; print tables"
-    device,threads,out = device or ('cuda' if torch.cuda.is_available() else 'cpu'),threads or num_cpus(),Path(out)
+    device,threads,out = device or ('cuda' if torch.cuda.is_available() else 'cpu'),num_cpus() if threads is None else threads,Path(out)
     for k,v in dict(bs=bs, rounds=rounds, threads=threads).items():
         if v<1: raise ValueError(f'{k} is {v}; expected at least 1')
     if device not in (there := ['cpu']+['cuda']*torch.cuda.is_available()): raise ValueError(f"device is {device!r}; here there is {' and '.join(there)}")

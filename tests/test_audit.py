@@ -211,6 +211,8 @@ def lesson_what_goes_wrong():
         with expect_fail(ValueError, 'unknown split holdout'): audit(df.assign(split='holdout'))
         with expect_fail(ValueError, 'stands in the table twice'): audit(pd.concat([df,df]))
         with expect_fail(ValueError, 'the index of the table has a number twice'): audit(pd.concat([df[:9], df[9:].reset_index(drop=True)]))
+        for kw in (dict(threshold=float('nan')), dict(threshold=-1), dict(k=0)):
+            with expect_fail(ValueError, 'expected a distance from 0 on, and one candidate or more'): audit(df, **kw) # and not: no copies were found
         with expect_fail(ValueError, 'n is 0'): audit(df).plot_pairs(0)
         with expect_fail(ValueError, 'there are no pairs to show'): audit(df).plot_pairs()
         learn = audit(df[df.split!='test'].assign(size=1, error='mine'))

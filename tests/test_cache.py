@@ -224,6 +224,9 @@ def lesson_the_same_batches():
             learn = student_learner(make(df, o, bs=8, batch_tfms=medical_tfms(), device='cpu'), 'tiny')
             with learn.no_bar(), learn.no_logging(): learn.fit(1, 1e-3)
             learn.export(Path(d)/'learn.pkl')
+            untested = student_learner(make(df[df.split!='valid'], o, bs=8, batch_tfms=None, device='cpu'), 'tiny') # with nothing to validate on
+            with untested.no_bar(), untested.no_logging(): untested.fit(1, 1e-3)
+            assert list(untested.dls.valid)==[] and len(untested.recorder.values)==1
             with learn.no_bar():
                 preds.append(learn.get_preds(dl=learn.dls.test_dl(test, with_labels=True)))
                 one,f = learn.predict(test.iloc[0]),test.file.iloc[0]

@@ -234,6 +234,7 @@ def lesson_two_ways_to_split_ham10000():
         assert split_lesions(df.sample(frac=1, random_state=seed), **kw).equals(a)                                            # reproducible, in any order
         if split=='published': assert not a.lesion_id.duplicated(keep=False)[a.split=='test'].any()
     well_split()
+    for o in ('published','clean'): assert set(split_lesions(fake_meta([('nv', 1)]*9+[('df', 1)]*5), o, test_pct=0).split)=={'train','valid'}
     meta = fake_meta([(k, n) for k in ('mel','nv') for n in (1,1,1,1,2,3)*5])
     assert not split_lesions(meta).equals(split_lesions(meta, seed=1))
     with expect_fail(ValueError, "split is 'random'; expected 'published' or 'clean'"): split_lesions(meta, 'random')
@@ -392,6 +393,7 @@ def lesson_auditing_a_folder():
         assert Image.open(out/'pairs.png').size[0]>600
         with redirect_stdout(io.StringIO()): closer = run_audit(path, threshold=1e-4)
         with expect_fail(ValueError, 'missing is not a folder'): run_audit(Path(d)/'missing')
+        with expect_fail(ValueError, 'lies in the folder of the images'): run_audit(path, out=path/'out') # where `pairs.png` would be an image of the class `out`
         with expect_fail(ValueError, 'is a file; expected a folder'): run_audit(path, out=found.table.file[0])
     assert closer.to_dict()['pairs']['near']==0 and saved==found.to_dict() and len(pairs)==3 and saved['pairs']=={'exact':2, 'near':1, 'conflicts':1} and saved['images']==76
     assert saved['copies']['test, copy in train']==dict(images=26, exact=1, near=1, either=2, **{'other label':0})

@@ -77,5 +77,6 @@ def lesson_what_goes_wrong():
                  refused('is no checkpoint', teacher=d/'file', per_class=5),
                  refused('holds a HDKDStudent', teacher=d/'student.safetensors', per_class=5),
                  refused('img_size is -16', size=-16, data=make_phantoms(d/'set', 10, 4)),
+                 refused('lies in the folder of the images', data=d/'set', out=d/'set'/'Training'/'demo'),
                  refused('cannot write into the folder', out=d/'file'/'x', per_class=5)]
     print('\n'.join(lines).replace(str(d), '.'))

@@ -220,9 +220,9 @@ def lesson_unpacking_whole_or_not_at_all():
     name = bytearray(stored)
     name[7],name[30] = 8,128 # says that the name is UTF-8, which it is not
     broken = dict(cut=unpacked(zipped(flat)[:-9]), one_bit=unpacked(stored.replace(data, data[:-1]+b'x', 1)),
-                  bomb=unpacked(zipped({'zeros':b'\0'*10**6})), no_zip=unpacked(b'<html>'), name=unpacked(name), empty=unpacked(zipped({})))
+                  bomb=unpacked(zipped({'zeros':b'\0'*10**6})), no_zip=unpacked(b'<html>'), name=unpacked(name), empty=unpacked(zipped({})), macs=unpacked(zipped({'__MACOSX/._1.jpg':b'x'})))
     expected = dict(cut='File is not a zip file', one_bit='Bad CRC-32', bomb='would unpack to 0.001 GB, over 10 times its size',
-                    no_zip='File is not a zip file', name='a.zip cannot be unpacked (\'utf-8\' codec', empty='a.zip holds no files')
+                    no_zip='File is not a zip file', name='a.zip cannot be unpacked (\'utf-8\' codec', empty='a.zip holds no files', macs='a.zip holds no files')
     assert all(expected[k] in msg and left==['a.zip'] for k,(msg,left) in broken.items()), broken
     assert unpacked(zipped({'zeros':b'\0'*10**6}), max_ratio=2000)==['out/zeros']
     good | {k:o[0] for k,o in broken.items()}

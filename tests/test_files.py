@@ -60,6 +60,7 @@ def lesson_which_images_which_part():
         rest,part = carve(rare, .2)                             # a rare class is in both parts
         assert part.label.value_counts().to_dict()=={'a':40, 'b':1} and len(rest)+len(part)==202 and not set(rest.index)&set(part.index)
         assert carve(rare, .9)[0].label.value_counts().to_dict()=={'a':20, 'b':1} # and none is taken away whole
+        with expect_fail(ValueError, 'the index of the table has a number twice'): carve(pd.concat([rest, rest]), .2)
         assert (image_table(path, valid_pct=0).split!='valid').all()
 
         plain = image_table(path/'Training')                    # plain class folders

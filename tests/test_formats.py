@@ -40,10 +40,14 @@ def lesson_all_formats_of_a_model():
         with expect_fail(ValueError, 'cannot write into the folder'): (d/'taken').write_text(''); run_export(d/'out', d/'taken'/'x')
         is_one = checkpoint_of(d/'out')==d/'out'/'model.safetensors'
         f = first((data/'Training'/'glioma').iterdir()); shutil.copy(f, f.with_name('one_more.png'))
+        plain = load_images(data/'Training', size=32, split_seed=1)
+        held_out = [plain.opener.read(o) for o in plain.table.file[plain.table.split=='test']]
+        judged = [model_images(d/'out', {**model.meta, 'info':o}, data/'Training').test[:,0].numpy() for o in (dict(training=dict(split_seed=1)), {})]
         with expect_fail(ValueError, 'n is 0'): run_export(d/'run', d/'x', 'int8', n=0)
         with expect_fail(ValueError, 'are not those that'): run_export(d/'run', d/'x', data=data)
         with expect_fail(ValueError, 'holds no finished run'): (d/'run'/'run.json').unlink(); run_export(d/'run', d/'x')
     truth = [Path(o).parent.name for o in probs[''].file]
+    assert (judged[0]==np.stack(held_out)).all() and not (judged[1]==judged[0]).all() # split as in its training, or it would be judged by images that it was trained on
     assert files==['README.md','config.json','model.onnx','model.safetensors','model_float16.onnx','model_int8.onnx'] and alone is None and left==['model_of_mine.onnx'] and untouched and nothing and is_one
     assert table.largest['float32']<1e-4 and table.largest['float16']<5e-3 and table.same[:'float16'].min()>=.995 and table.same['int8']>.8
     assert abs(table.accuracy['PyTorch']-np.mean(probs[''].label==truth))<1e-6 and abs(table.accuracy['int8']-np.mean(probs['model_int8.onnx'].label==truth))<1e-6
@@ -63,7 +67,8 @@ def lesson_side_by_side():
         train_run(make_phantoms(d/'phantoms', n_train=10, n_test=5, size=32), 'teacher', size=32, epochs=1, out=d/'run')
         res = run_formats(str(d/'run'), rounds=2, peers=False, threads=1, out=d/'out')
         kept = json.loads((d/'out'/'formats.json').read_text())
-        with expect_fail(ValueError, 'rounds is 0'): run_formats(rounds=0)
+        for k in ('rounds','threads'):
+            with expect_fail(ValueError, f'{k} is 0; expected at least 1'): run_formats(**{k:0})
     table = formats_table(res)
     assert kept==res and list(res['networks'])==['run'] and all(len(o['ms']['32'])==2 for o in res['networks']['run'].values()) and res['networks']['run']['PyTorch']['test_images']==20
     mb = table.loc['run'].MB

@@ -230,6 +230,7 @@ def lesson_do_the_stages_agree():
     same = [cka(x, y), cka(x @ q*3+1, y), cka(x, y[:,torch.randperm(9)]), cka(y, x), by_features]
     np.testing.assert_allclose(same, same[0], rtol=1e-10)
     assert abs(cka(x, x @ q)-1)<1e-10 and cka(x*stretch, y)<same[0]/2 and .1<same[0]<.9
+    assert all(np.isnan(cka(torch.full((10,50), .1), o)) for o in (torch.full((10,50), .1), torch.randn(10, 6)))
     same[0], cka(x*stretch, y)
 
     torch.manual_seed(0)

@@ -4,6 +4,7 @@ from fastai.vision.all import *
 from hdkd_fastai.cache import *
 from hdkd_fastai.data import *
 from hdkd_fastai.datasets import *
+from hdkd_fastai.files import check_outside
 from hdkd_fastai.opening import *
 from hdkd_fastai.resume import write_whole
 from hdkd_fastai.speed import machine,machine_line
@@ -11,6 +12,8 @@ from hdkd_fastai.train import *
 from fastcore.test import expect_fail
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.speed import speed_table
+from types import SimpleNamespace
+from unittest.mock import patch as replaced
 from hdkd_fastai.loaders import *
 
 
@@ -32,6 +35,8 @@ def lesson_what_is_measured():
         res = run_loader(path, 32, 8, 2, 1, Path(d)/'out')
         assert json.loads((Path(d)/'out'/'loader.json').read_text())==res and (Path(d)/'out'/'loader.png').stat().st_size>5000
         with expect_fail(ValueError, 'rounds is 0; expected at least 1'): run_loader(path, rounds=0)
+        with expect_fail(ValueError, 'threads is 0; expected at least 1'): run_loader(path, threads=0)
+        with replaced('subprocess.run', return_value=SimpleNamespace(returncode=1, stderr='Traceback\nMemoryError: no room\n')), expect_fail(ValueError, 'measuring files failed (MemoryError: no room)'): run_loader(path, 32, 8, 1, 1, Path(d)/'out')
         with expect_fail(ValueError, 'missing is not a folder'): run_loader(Path(d)/'missing')
     df = loader_table(res)
     assert list(df.index)==list(loader_ways) and df.times['pictures']==1 and (df[['bytes','floats','augmented']]>0).all().all()

@@ -51,13 +51,13 @@ def lesson_opening():
 
 
 def lesson_which_files_are_refused():
-    def png_header(w, h): # a PNG file up to its pixels, of which it has none
+    def png_file(w, h, bits=8, kind=0, pixels=b''): # kind: 0 grey, 2 colours, 4 grey with transparency; without pixels it ends where they begin
         chunk = lambda k,b: struct.pack('>I', len(b))+k+b+struct.pack('>I', zlib.crc32(k+b))
-        return b'\x89PNG\r\n\x1a\n'+chunk(b'IHDR', struct.pack('>IIBBBBB', w, h, 8, 0, 0, 0, 0))+chunk(b'IDAT', b'')
+        return b'\x89PNG\r\n\x1a\n'+chunk(b'IHDR', struct.pack('>IIBBBBB', w, h, bits, kind, 0, 0, 0))+chunk(b'IDAT', pixels)
 
     im,im2 = (Image.fromarray(phantom('glioma', 64, seed=i)) for i in (0,1))
     cases = {'cut.jpg':'image file is truncated', 'exif.png':'damaged EXIF data', 'empty.png':'not an image, or damaged; expected PNG', 'text.png':'not an image, or damaged; expected PNG', 'gone.png':'there is no such file or folder',
-             '16bit.png':'mode I;16 has more than 8 bits', 'inks.jpg':'mode CMYK holds printing inks', 'clip.gif':'GIF file with 2 pictures',
+             '16bit.png':'mode I;16 has more than 8 bits', 'colour16.png':'mode RGB;16B has more than 8 bits', 'alpha16.png':'mode LA;16B has more than 8 bits', 'inks.jpg':'mode CMYK holds printing inks', 'clip.gif':'GIF file with 2 pictures',
              'stack.tif':'TIFF file with 2 pictures', 'clip.png':'PNG file with 2 pictures', 'clip.webp':'WEBP file with 2 pictures',
              'large.png':'10000x10000 pixels are more than the 89478485', 'bomb.png':'400000000 pixels are more than the 89478485'}
     with tempfile.TemporaryDirectory() as d, heard():
@@ -66,14 +66,15 @@ def lesson_which_files_are_refused():
         im.save(d/'exif.png', exif=b'not what it should be'); (d/'empty.png').write_text(''); (d/'text.png').write_text('no image'); im.convert('CMYK').save(d/'inks.jpg')
         Image.fromarray(np.full((8,8), 20000, dtype=np.uint16)).save(d/'16bit.png')
         for o in ('clip.gif','stack.tif','clip.png','clip.webp'): im.save(d/o, save_all=True, append_images=[im2])
-        for o,n in (('large.png',10_000), ('bomb.png',20_000)): (d/o).write_bytes(png_header(n, n))
+        for o,n in (('large.png',10_000), ('bomb.png',20_000)): (d/o).write_bytes(png_file(n, n))
+        for o,kind,n in (('colour16.png',2,3), ('alpha16.png',4,2)): (d/o).write_bytes(png_file(8, 8, 16, kind, zlib.compress(8*(b'\0'+8*n*b'\x0f\xff'))))
         im.save(d/'good.png')
         df = pd.DataFrame(dict(file=[d/o for o in [*cases,'good.png']], label='glioma', split='train'))
         lines = {}
         for f in df.file[:-1]:
             try: OpenImage(32, 'L').read(f)
             except ValueError as e: lines[f.name] = str(e).replace(str(d), '.')
-        with heard() as caught, expect_fail(ValueError, '(12 more like it)'): open_all(df, OpenImage(32, 'L'))
+        with heard() as caught, expect_fail(ValueError, '(14 more like it)'): open_all(df, OpenImage(32, 'L'))
         left = open_all(df, OpenImage(32, 'L'), skip_bad=True)
         with replaced('PIL.Image.open', side_effect=PermissionError(13, 'Permission denied')), expect_fail(ValueError, 'good.png: the file may not be read; change the permissions of it or its folder'):
             open_all(df[-1:], OpenImage(32, 'L'))

@@ -150,6 +150,7 @@ def lesson_a_run_repeats_itself():
         alone = evaluate_runs(d/'b')
         new = sorted({o.name for o in (d/'b').iterdir()}-{*files})
         with expect_fail(ValueError, 'b/../b is given twice'): evaluate_runs([d/'a', d/'b', d/'b'/'..'/'b'])
+        with expect_fail(ValueError, 'lies in the folder of the images'): evaluate_runs(d/'b', out=data/'report') # its figures would be images of a class
         evs = evaluate_runs([d/'teacher', d/'a'])
         gathered = collect_runs(d)
         on_valid = evaluate_runs(d/'a', on='valid')['a']
@@ -313,7 +314,7 @@ def lesson_refused_runs():
                  refused_run("balance is 'all'", balance='all'),
                  refused_run("smote_by is 'pixel'; expected pixels, thumbnails", smote_by='pixel'),
                  refused_run('epochs is 0', epochs=0),
-                 refused_run('size is 16000; it must be above 0 and below 10,000', size=16_000),
+                 refused_run('size is 16000; it must be above 1 and below 10,000', size=16_000),
                  refused_run('n is 2.5; expected a whole number', n=2.5),
                  refused_run("lr is 'fast'; expected a number", lr='fast'),
                  refused_run('lr is -1.0; it must be above 0', lr=-1),
