@@ -7,7 +7,7 @@ __all__ = ['benches', 'run_command', 'hdkd_demo', 'typed', 'hdkd_train', 'hdkd_e
            'hdkd_serve', 'hdkd_audit', 'run_bench', 'hdkd_bench']
 
 # %% ../nbs/18_cli.ipynb #5737e134
-import errno,inspect,os,sys,warnings
+import inspect,os,sys,warnings
 from fastcore.script import *
 from pathlib import Path
 from typing import Annotated
@@ -32,8 +32,8 @@ def run_command(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as e: # a full disk, say
-        remedy = 'make room there' if e.errno in (errno.ENOSPC,errno.EFBIG,errno.EDQUOT) else 'mend that'
-        print(f"{Path(sys.argv[0]).name}: {e.strerror or e}{f': {e.filename}' if e.filename else ''}; {remedy}, or choose another place", file=sys.stderr)
+        from hdkd_fastai.files import disk_remedy
+        print(f"{Path(sys.argv[0]).name}: {e.strerror or e}{f': {e.filename}' if e.filename else ''}; {disk_remedy(e)}, or choose another place", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         goes_on = '; the same command goes on from there' if func in ('train_run','repeat_run','run_tables') else ''

@@ -39,7 +39,7 @@ def macs_by_module(
     size:tuple=(3,224,224) # Shape of one input, without the batch
 )->dict: # Name of each module that has any: MACs inside it; '' is the whole model
     "Multiply-accumulates of `model` for one input, module by module"
-    m = meta_copy(model)
+    m = meta_copy(model).requires_grad_(False) # the counter would ask for the gradient of parameters that are handed to modules
     dtype = next((o.dtype for o in m.parameters() if o.is_floating_point()), torch.float32)
     with torch.no_grad(), torch.device('meta'), FlopCounterMode(display=False) as fc: m(torch.empty(1, *size, dtype=dtype))
     counts = {k.partition('.')[2]: sum(v.values())//2 for k,v in fc.get_flop_counts().items() if k!='Global'}

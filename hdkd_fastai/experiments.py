@@ -6,9 +6,9 @@
 __all__ = ['data_sets', 'data_tests', 'Spec', 'variants', 'student_variants', 'Profile', 'tuned', 'profiles', 'table_titles',
            'Row', 'network_titles', 'claimed_top1', 'claimed_gain', 'trained_for', 'find_data', 'run_name',
            'teacher_of', 'run_settings', 'seeds_of', 'table_rows', 'plan_tables', 'pack', 'unpack', 'write_result',
-           'made_of', 'check_result', 'Experiments', 'weights_id', 'time_left', 'say_time', 'write_index',
-           'find_results', 'of_seeds', 'mean_accuracy', 'mean_difference', 'low_data_table', 'network_table', 'summary',
-           'summary_text', 'run_tables']
+           'made_of', 'check_result', 'Experiments', 'weights_id', 'why_useless', 'time_left', 'say_time',
+           'write_index', 'find_results', 'of_seeds', 'mean_accuracy', 'mean_difference', 'low_data_table',
+           'network_table', 'summary', 'summary_text', 'few_runs', 'plot_progress', 'plot_mistakes', 'run_tables']
 
 # %% ../nbs/17b_experiments.ipynb #b7852179
 import hashlib,shutil,warnings
@@ -270,19 +270,33 @@ def can_teach(self:Experiments,
     res = self.result(o)
     return res is not None and weights_id(self.place(o)/'model.safetensors')==res['model_id']
 
+# %% ../nbs/17b_experiments.ipynb #487799f8
+def why_useless(
+    place:Path, # Folder of a run
+    who:dict # What the run has to be made of, from `made_of`
+)->str: # None if nothing is there, or the run can go on
+    "Why a run cannot go on, or be judged, from what lies in its folder"
+    if not place.exists(): return
+    try:
+        if not (mark := place/'made_of.json').exists() or read_json(mark)!=who: return f'{place} holds a run that was made of something else'
+        finished = (place/'run.json').exists()
+        if finished or any(place.glob('last.ckpt*')): read_config(place)
+        if finished: load_checkpoint(checkpoint_of(place)); pd.read_csv(place/'history.csv')
+    except (ValueError,OSError) as e: return f'{place} is damaged ({e})'
+
+# %% ../nbs/17b_experiments.ipynb #487799f9
 @patch
 def train(self:Experiments,
     o:Spec # A run
 ):
-    "Train, or go on with, one run; a folder that holds another run's beginnings is emptied"
+    "Train, or go on with, one run; a folder that holds another run's beginnings, or is damaged, is emptied"
     place,who = self.place(o),self.made_of(o)
-    mark,teacher = place/'made_of.json',self.place(teacher_of(o)) if o.network=='hdkd' else None
-    if place.exists() and (not mark.exists() or read_json(mark)!=who):
-        print(f'{place} holds a run that was made of something else; it is begun anew')
+    if why := why_useless(place, who):
+        print(f'{why}; it is begun anew')
         shutil.rmtree(place)
     place.mkdir(parents=True, exist_ok=True)
-    write_json(mark, who)
-    train_run(**who['settings'], data=self.data[o.data], teacher=teacher, opened=self.opened, cache=self.cache, out=place)
+    write_json(place/'made_of.json', who)
+    train_run(**who['settings'], data=self.data[o.data], teacher=self.place(teacher_of(o)) if o.network=='hdkd' else None, opened=self.opened, cache=self.cache, out=place)
     self.finish(o, who)
 
 # %% ../nbs/17b_experiments.ipynb #a2b4b264
@@ -311,7 +325,7 @@ def finish(self:Experiments,
     def judge(rows):
         ev = evaluate(run.learn, run.learn.dls.test_dl(rows, with_labels=True))
         return {**ev.to_dict(), 'images_id':images_id(rows), 'answers':pack(ev)}
-    write_result(self.path(o), dict(run=o._asdict(), made_of=who, model_id=weights_id(place/'model.safetensors'), versions=versions(),
+    write_result(self.path(o), dict(run=o._asdict(), made_of=who, model_id=weights_id(place/'model.safetensors'), versions=res['versions'],
         **{k:res[k] for k in ('parameters','macs','seconds','images','fast')}, valid=res['valid']['accuracy'],
         curve={k: [rounded(v) for v in history[k]] for k in history}, tests={k:judge(v) for k,v in self.test_parts(o).items()}))
 
@@ -367,6 +381,7 @@ def run(self:Experiments,
     tables=tuple(table_titles) # Some of `table_titles`
 ):
     "Do all runs of some tables that are not there; ValueError says what is wrong"
+    if not tables: raise ValueError(f"no table is named; there are {', '.join(table_titles)}")
     if odd := [o for o in tables if o not in table_titles]: raise ValueError(f"there is no table {odd[0]!r}; there are {', '.join(table_titles)}")
     runs = plan_tables(self.profile, self.data, tables)
     if not runs: raise ValueError(f"tables {', '.join(tables)} have no runs on {', '.join(self.data)}; Table 4 is HAM10000's, Table 3 the other sets'")
@@ -519,11 +534,55 @@ def summary_text(
         if r[k]!=r[k]: return '' if k=='difference' else 'not run'
         mid = format(r[k], f'{sign}.2f')
         return mid if r[f'{k}_low']!=r[f'{k}_low'] else f"{mid} [{r[f'{k}_low']:{sign}.2f}, {r[f'{k}_high']:{sign}.2f}]"
-    out = {k: [cell(r, k, '+' if k in ('gain','difference') else '') for _,r in df.iterrows()] for k in df if f'{k}_low' in df}
+    out = {'parameters': ['' if v!=v else f'{v:,.0f}' for v in df.params], 'MACs': ['' if v!=v else f'{v/1e6:,.0f} M' for v in df.macs]} if 'macs' in df else {}
+    out |= {k: [cell(r, k, '+' if k in ('gain','difference') else '') for _,r in df.iterrows()] for k in df if f'{k}_low' in df}
     out['claimed'] = ['' if v!=v else f'{v:.2f}' for v in df.claimed]
     if 'p_adjusted' in df: out['p (McNemar, adjusted)'] = ['' if v!=v else f'{v:.2g}' if v>=.001 else '<0.001' for v in df.p_adjusted]
     out['seeds'] = [f'{a:.0f} of {b:.0f}' for a,b in zip(df.seeds, df.planned)]
     return pd.DataFrame(out, df.index)
+
+# %% ../nbs/17b_experiments.ipynb #7f6f3483
+def few_runs(
+    results:dict, # From `find_results`
+    p:Profile, # Of the results
+    data:str # One of `data_sets`
+)->dict: # Name of each network to its `Spec` and result; empty unless both are there
+    "The two networks that Figures 3 to 5 show"
+    test = data_tests[data][-1]
+    runs = {network_titles[k]: Spec(data, trained_for(data, test), p.sizes[0], k, '', 0) for k in ('student','hdkd')}
+    return {k:(o,results[o]) for k,o in runs.items()} if {*runs.values()}<={*results} else {}
+
+def plot_progress(
+    few:dict, # From `few_runs`
+    title:str # Of the figure
+)->plt.Figure:
+    "Figure 3: loss and accuracy on the validation images"
+    return plot_curves({k:pd.DataFrame(r['curve']) for k,(_,r) in few.items()}, loss='valid_loss', title=title)
+
+def plot_mistakes(
+    few:dict, # From `few_runs`
+    title:str # Before the name of each network
+)->plt.Figure:
+    "Figure 4: confusion on the test images"
+    fig,axs = plt.subplots(1, len(few), figsize=(6*len(few),5), layout='constrained')
+    for ax,(k,(o,r)) in zip(axs, few.items()):
+        t = r['tests'][data_tests[o.data][-1]]
+        plot_confusion(unpack(t['answers']), ax=ax, title=f"{title}, {k}: {t['accuracy']:.1%}")
+    return fig
+
+# %% ../nbs/17b_experiments.ipynb #7f6f3484
+@patch
+def figures(self:Experiments):
+    "Write Figures 3 and 4, and 5 where the networks are, into the folder `figures`"
+    results = find_results(self.folder)
+    for d in self.data:
+        if not (few := few_runs(results, self.profile, d)): continue
+        title,runs = f'{d}, {self.profile.sizes[0]} images of each class',[o for o,_ in few.values()]
+        figs = {3: plot_progress(few, f'Validation: {title}'), 4: plot_mistakes(few, d)}
+        if all((self.place(o)/'run.json').exists() and not why_useless(self.place(o), self.made_of(o)) for o in runs):
+            figs[5] = plot_run_maps([load_run(self.place(o), opened=self.opened)._replace(name=k) for k,(o,_) in few.items()])
+        make_folder(folder := self.folder/'figures')
+        for k,fig in figs.items(): save_figure(fig, folder/f'figure_{k}_{d}.png')
 
 # %% ../nbs/17b_experiments.ipynb #dfc7853b
 def run_tables(
@@ -533,11 +592,10 @@ def run_tables(
     cache:Path=None, # Folder that keeps opened images for other runs; None: memory
     out:Path='hdkd_tables' # Results go to out/profile
 )->dict: # From `summary`
-    "Do all runs of some of the paper's tables that are not there yet, and print the tables; ValueError says what is wrong"
+    "Do all runs of some of the paper's tables that are not there yet, print the tables, and write Figures 3 to 5; ValueError says what is wrong"
     names = [o.strip() for o in tables.split(',') if o.strip()]
     work = Experiments(profile, data, out, cache)
-    try: work.run(names)
-    except OSError as e: raise ValueError(f'cannot write into {work.folder} ({e.strerror}); make room and call again: finished runs and epochs are kept') from e
+    with into_folder(work.folder): work.run(names); work.figures()
     found = {k:v for k,v in summary(work.folder, list(work.data)).items() if k in names}
     for k in found: print(f'\n{table_titles[k]}\n{summary_text(found[k]).to_string()}')
     return found

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from scipy.optimize import minimize_scalar
 from .distill import *
 from .evaluate import Evaluation,evaluate
-from .files import check_header
+from .files import check_header,disk_remedy
 from .opening import *
 from .peers import *
 from .resume import write_whole
@@ -310,7 +310,7 @@ def save_student(
         save_checkpoint(path/'model.safetensors', model, meta['classes'], OpenImage(meta['size'], meta['mode']), meta['stats'], **meta['info'])
         write_whole(path/'config.json', lambda f: f.write(json.dumps(folder_config(meta), indent=1).encode()))
         write_whole(path/'README.md', lambda f: f.write(card.encode()))
-    except OSError as e: raise ValueError(f'cannot write into the folder {path} ({e.strerror or e}); make room, or choose another one') from e
+    except OSError as e: raise ValueError(f'cannot write into the folder {path} ({e.strerror or e}); {disk_remedy(e)}, or choose another one') from e
     return path
 
 # %% ../nbs/15_export.ipynb #6c41d9f8

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['walk_files', 'split_folders', 'class_files', 'carve', 'image_parts', 'check_share', 'check_outside', 'image_table',
-           'balanced_subset', 'image_mode', 'checked_image', 'extra_library', 'check_header', 'file_checksum',
-           'OnnxFile']
+           'balanced_subset', 'image_mode', 'checked_image', 'disk_remedy', 'extra_library', 'check_header',
+           'file_checksum', 'OnnxFile']
 
 # %% ../nbs/08_files.ipynb #b43f741d
-import hashlib,json,math,mimetypes,os,re,reprlib,unicodedata,warnings
+import errno,hashlib,json,math,mimetypes,os,re,reprlib,unicodedata,warnings
 import numpy as np
 import pandas as pd
 from collections import Counter
@@ -221,6 +221,13 @@ def checked_image(
         try: ImageOps.exif_transpose(im, in_place=True)
         except Exception as e: raise ValueError(f'damaged EXIF data ({e}), so which side is up is not known; remove them') from e
         yield im
+
+# %% ../nbs/08_files.ipynb #121036e5
+def disk_remedy(
+    e:OSError # Raised while files are written
+)->str: # 'make room', or 'mend that'
+    "What to do about it"
+    return 'make room' if e.errno in (errno.ENOSPC,errno.EFBIG,errno.EDQUOT) else 'mend that'
 
 # %% ../nbs/08_files.ipynb #a99ce118
 def extra_library(

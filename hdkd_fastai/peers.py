@@ -75,7 +75,7 @@ def peer_network(
     try:
         net = build(n_out, n_in, size)
         count_macs(net, (n_in,*size))
-    except (RuntimeError,AssertionError) as e: raise ValueError(f'{name} fails on images of {size[0]}x{size[1]} with {n_in} channels: {e}. If the size is the reason, try a multiple of 32') from e
+    except (RuntimeError,AssertionError) as e: raise ValueError(f'{name} fails on images of {size[0]}x{size[1]} with {n_in} channels: {e or type(e).__name__}. If the size is the reason, try a multiple of 32') from e
     net.peer = dict(name=name, n_out=n_out, n_in=n_in, img_size=size) # what builds it again
     return net
 

@@ -12,6 +12,7 @@ from fastai.basics import *
 from fastai.callback.tracker import TrackerCallback
 from fastai.distributed import DistributedDL
 from .distill import *
+from .files import disk_remedy
 
 # %% ../nbs/10a_resume.ipynb #bb03b94b
 def write_whole(
@@ -188,7 +189,7 @@ def after_epoch(self:Resume):
     if self.training_epoch and not self.skip and not rank_distrib():
         try: write_whole(self.path, partial(write_state, state=self.state_dict()), self.previous)
         except OSError as e:
-            raise ValueError(f'cannot write {self.path} ({e.strerror or e}); make room and begin again: the epochs before this one are kept') from e
+            raise ValueError(f'cannot write {self.path} ({e.strerror or e}); {disk_remedy(e)} and begin again: the epochs before this one are kept') from e
     self.training_epoch,self.skip = False,False # `validate` and `get_preds` fire this event too
 
 @patch

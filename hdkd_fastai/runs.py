@@ -9,7 +9,7 @@ __all__ = ['demo_phantoms', 'Images', 'own_networks', 'balances', 'methods', 'me
            'read_config', 'as_declared', 'check_config', 'idle_settings', 'check_idle', 'balance_rows', 'run_loss',
            'distilling_learner', 'run_learner', 'save_figure', 'source_id', 'versions', 'describe', 'find_run',
            'fast_choice', 'write_run', 'train_run', 'repeat_run', 'run_images', 'load_run', 'evaluate_one',
-           'write_comparison', 'write_maps', 'report_text', 'comparison_text', 'evaluate_runs', 'collect_runs']
+           'write_comparison', 'plot_run_maps', 'report_text', 'comparison_text', 'evaluate_runs', 'collect_runs']
 
 # %% ../nbs/17_runs.ipynb #8c360c50
 import hashlib,platform,reprlib,sys,tempfile,torchvision,warnings,yaml
@@ -93,7 +93,7 @@ def check_teacher(
     config:dict=None # Arguments of `train_run`
 ):
     "ValueError unless `teacher` has the student's stages and was trained on images of the same kind, none of them this run's test images as far as is known"
-    if teacher.meta['kind']!='HDKDTeacher': raise ValueError(f"the teacher's checkpoint holds a {teacher.meta['kind']}; expected an HDKDTeacher")
+    if teacher.meta['kind']!='HDKDTeacher': raise ValueError(f"the teacher's checkpoint holds a {teacher.meta['kind']}; expected an HDKDTeacher (networks of others teach in a notebook: HDKDCallback(teacher, student_stages=()))")
     for what,theirs,ours in (('stage widths', teacher.config['channels'], student.config['channels']),
                              ('stem stride', teacher.config['stem_stride'], student.config['stem_stride']),
                              ('image mode', teacher.meta['mode'], opener.mode),
@@ -120,7 +120,7 @@ def into_folder(
 ):
     "What the disk says in here becomes a ValueError"
     try: yield
-    except OSError as e: raise ValueError(f'cannot write into {path} ({e.strerror or e}); make room and call again') from e
+    except OSError as e: raise ValueError(f"cannot write into {path} ({e.strerror or e}{f': {e.filename}' if e.filename else ''}); {disk_remedy(e)} and call again") from e
 
 # %% ../nbs/17_runs.ipynb #cd93cac0
 @contextmanager
@@ -277,7 +277,7 @@ def _check_together(c):
     if c.method!='hdkd' and c.network!='hdkd': raise ValueError(f"method is {c.method!r}, but network is {c.network!r}; use network 'hdkd', which is the one that is distilled, or leave the method out")
     if (c.network=='hdkd')!=(c.teacher is not None):
         raise ValueError("network 'hdkd' needs a teacher: train one (network 'teacher') and name its folder (teacher)" if c.network=='hdkd' else
-                         f"a teacher was given, but network is {c.network!r}; use network 'hdkd', or leave the teacher out")
+                         f"a teacher was given, but network is {c.network!r}; use network 'hdkd', or leave the teacher out (networks of others are taught in a notebook: HDKDCallback(teacher, student_stages=()))")
 
 # %% ../nbs/17_runs.ipynb #eb2863c1
 def check_config(
@@ -573,12 +573,11 @@ def write_comparison(
     return table
 
 # %% ../nbs/17_runs.ipynb #a6aaad1a
-def write_maps(
+def plot_run_maps(
     runs:list, # From `load_run`
-    on:str, # 'test' or 'valid'
-    out:Path # Folder
-):
-    "Write the activation maps of all runs that have our three stages, on one image of each class"
+    on:str='test' # 'test' or 'valid'
+)->plt.Figure: # None if there are none
+    "The activation maps of all runs that have our three stages, on one image of each class"
     runs = [o for o in runs if o.learn.model.meta['kind']!='peer']
     if not runs: return
     part = runs[0].images.table
@@ -587,7 +586,7 @@ def write_maps(
     maps = {o.name: activation_map(o.learn.model, xb) for o,xb in zip(runs, xbs)}
     fig = plot_attention_maps(maps, xbs[0], list(rows.label), 8, 'channel mean of stage3, scaled per image')
     fig.suptitle('Where stage 3 is active, which is no evidence for a class')
-    save_figure(fig, out/f'{on}_activation_maps.png')
+    return fig
 
 # %% ../nbs/17_runs.ipynb #2a0ac292
 def report_text(
@@ -634,7 +633,7 @@ def evaluate_runs(
         evs = {o.name: evaluate_one(o, on) for o in runs}
         for k,e in evs.items(): print(f'{k}, {e.n} {on} images\n\n{report_text(e)}\n')
         if len(runs)>1: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(write_comparison(evs, on, out))}\n')
-        write_maps(runs, on, out)
+        if fig := plot_run_maps(runs, on): save_figure(fig, out/f'{on}_activation_maps.png')
     print(f"Reports and predictions in {', '.join(str(o.path) for o in runs)}; {'comparison and ' if len(runs)>1 else ''}activation maps in {out}")
     return evs
 

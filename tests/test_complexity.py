@@ -56,6 +56,10 @@ def lesson_does_it_count_right():
     assert count_macs(nn.Sequential(nn.LayerNorm(32), lin, nn.GELU(), lin), (32,))==2*32*32
     assert count_macs(nn.Sequential(nn.BatchNorm2d(3), nn.MaxPool2d(2)), (3,8,8))==0
     assert count_macs(nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4)).train(), (8,))==8*4
+    class OwnInput(nn.Module): # hands a parameter to a module, as class tokens are
+        def __init__(self): super().__init__(); self.token,self.lin = nn.Parameter(torch.ones(1, 8)),nn.Linear(8, 8)
+        def forward(self, x): return x*self.lin(self.token)
+    assert count_macs(OwnInput(), (8,))==8*8
     macs_by_module(nn.Sequential(nn.LayerNorm(32), lin, nn.GELU(), nn.Linear(32, 8)), (32,))
 
 

@@ -218,6 +218,21 @@ def lesson_what_does_not_belong():
     assert begun(nothing)==[] and begun(log)==['phantoms-published-all-teacher-0','phantoms-published-10-hdkd-0'] and after==before, log
     begun(log)
 
+    harm = {'history.csv': lambda f: f.unlink(), 'run.json': lambda f: f.write_text('{'), 'made_of.json': lambda f: f.write_text('['), 'config.yaml': lambda f: f.unlink(), 'model.safetensors': lambda f: f.write_bytes(f.read_bytes()[:-9])}
+    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()) as out:
+        run_tables('smoke', tables='3', out=d)
+        before,lines = outcome(d),{}
+        for who,names in {'10-student-0':harm, 'all-teacher-0':['model.safetensors']}.items():
+            for name in names:
+                harm[name](Path(d)/'smoke'/'runs'/f'phantoms-published-{who}'/name)
+                spent = out.tell()
+                for o in ('10-student-0','all-hdkd-0'): (Path(d)/'smoke'/f'phantoms-published-{o}.json').unlink()
+                run_tables('smoke', tables='3', out=d)
+                lines[f'{name} of {who}'] = [o for o in out.getvalue()[spent:].replace(d, '.').splitlines() if 'begun anew' in o]
+        after = outcome(d)
+    assert after==before and all(len(o)==1 and 'is damaged (' in o[0] for o in lines.values()), lines
+    pd.Series(lines).map(first).to_frame('what is said')
+
 
 def lesson_the_summary_by_hand():
     few,full = (Spec('brain_tumor_mri', 'clean', n, 'student', '', 0) for n in (50,None))
@@ -271,6 +286,7 @@ def lesson_what_goes_wrong():
         for o in ('a','b'): (other/o).mkdir(parents=True)
         with expect_fail(ValueError, "no profile 'huge'; there are paper, gpu, cpu, smoke"): run_tables('huge', out=d)
         with expect_fail(ValueError, "no table '8'; there are 3, 4, 5, 6, 7, rivals"): run_tables('smoke', tables='3,8', out=d)
+        with expect_fail(ValueError, 'no table is named; there are 3, 4, 5, 6, 7, rivals'): run_tables('smoke', tables='', out=d)
         with expect_fail(ValueError, "other is not a data set of the paper's tables; there are brain_tumor_mri, ham10000"): run_tables('smoke', [other], out=d)
         with expect_fail(ValueError, 'missing is not a folder'): run_tables('smoke', [d/'missing'], out=d)
         with expect_fail(ValueError, "profile 'cpu' is for real images"): run_tables('cpu', out=d)

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from scipy.optimize import minimize_scalar
 from hdkd_fastai.distill import *
 from hdkd_fastai.evaluate import Evaluation,evaluate
-from hdkd_fastai.files import check_header
+from hdkd_fastai.files import check_header,disk_remedy
 from hdkd_fastai.opening import *
 from hdkd_fastai.peers import *
 from hdkd_fastai.resume import write_whole
@@ -253,7 +253,7 @@ def lesson_what_goes_wrong():
         try: said.append(refused(save_student, m, d/'c'))
         finally: resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert not [*(d/'c').iterdir()]
-    assert all(x in str(y) for x,y in zip(('config.json cannot be read (RecursionError)','of different models (their info)','config.json cannot be read (PermissionError)','mine (Permission denied); make room, or choose another one','mine/b (Permission denied)','c (File too large); make room'), said)) and len(said)==6, said
+    assert all(x in str(y) for x,y in zip(('config.json cannot be read (RecursionError)','of different models (their info)','config.json cannot be read (PermissionError)','mine (Permission denied); mend that, or choose another one','mine/b (Permission denied)','c (File too large); make room'), said)) and len(said)==6, said
     print('\n'.join(said).replace(str(d), '.'))
 
     class Payload:

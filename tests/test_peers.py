@@ -36,6 +36,7 @@ def lesson_eight_names():
     with torch.no_grad(): logits = {k: m(x) for k,m in nets.items()}
     assert len(peers)==8 and all(type(o) is Tensor and o.shape==(2,4) and o.isfinite().all() for o in logits.values())
     assert tuple(peer_network('resnet10t', 5, n_in=2, img_size=(32,64))(torch.rand(2, 2, 32, 64)).shape)==(2,5)
+    with torch.device('meta'): assert all(peer_network(o, 4)(torch.rand(2, 3, 224, 224)).shape==(2,4) for o in ('pit_ti_224','cait_xxs24_224'))
     pd.DataFrame({k: o[0] for k,o in logits.items()}).round(2)
 
     for name,lib in (('MobileViT-S','timm'),('PVT-Tiny','transformers')):

@@ -5,6 +5,7 @@ from fastai.basics import *
 from fastai.callback.tracker import TrackerCallback
 from fastai.distributed import DistributedDL
 from hdkd_fastai.distill import *
+from hdkd_fastai.files import disk_remedy
 import subprocess,sys,tempfile
 from fastai.vision.all import *
 from fastcore.test import expect_fail
