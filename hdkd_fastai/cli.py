@@ -196,7 +196,7 @@ def run_bench(what, **kwargs):
 # %% ../nbs/18_cli.ipynb #401f74e6
 @call_parse
 def hdkd_bench(
-    what:str, # 'speed': a distillation step by every route; 'loader': images per second of every way to load them; 'export': size, time and accuracy of exported files; 'tables': the paper's tables
+    what:str, # 'speed': a distillation step by every route; 'loader': images per second of every way to load them; 'export': size, time and accuracy of exported files; 'tables': the paper's tables and figures
     data:Annotated[Path,dict(action='append')]=None, # Folder of images; 'loader' needs one, 'tables' takes one for each data set (default: phantoms)
     profile:str='cpu', # 'tables': how large and how long, 'paper', 'gpu', 'cpu' or 'smoke'
     tables:str='3,4,5,6,7,rivals', # 'tables': which, with commas between (default: all)
@@ -213,7 +213,7 @@ def hdkd_bench(
     device:str=None, # 'cpu' or 'cuda' (default: the GPU if there is one)
     out:Path='hdkd_speed' # Folder for numbers and figure ('loader': hdkd_loader, 'export': hdkd_formats, 'tables': hdkd_tables)
 ):
-    "Measure side by side how fast a distillation step is, or how fast images are loaded; or do the runs of the paper's tables"
+    "Measure side by side how fast a distillation step is, or how fast images are loaded; or do the runs of the paper's tables and figures"
     args = {k:v for k,v in dict(locals()).items() if k!='what'}
     if what=='tables': run_command('fast.keep_memory')
     run_command('cli.run_bench', what=what, **typed(hdkd_bench, args))
