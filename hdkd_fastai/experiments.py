@@ -572,9 +572,9 @@ def plot_mistakes(
 
 # %% ../nbs/17b_experiments.ipynb #7f6f3484
 @patch
-def figures(self:Experiments):
+def figures(self:Experiments)->list: # Files
     "Write Figures 3 and 4, and 5 where the networks are, into the folder `figures`"
-    results = find_results(self.folder)
+    results,files = find_results(self.folder),[]
     for d in self.data:
         if not (few := few_runs(results, self.profile, d)): continue
         title,runs = f'{d}, {self.profile.sizes[0]} images of each class',[o for o,_ in few.values()]
@@ -582,7 +582,10 @@ def figures(self:Experiments):
         if all((self.place(o)/'run.json').exists() and not why_useless(self.place(o), self.made_of(o)) for o in runs):
             figs[5] = plot_run_maps([load_run(self.place(o), opened=self.opened)._replace(name=k) for k,(o,_) in few.items()])
         make_folder(folder := self.folder/'figures')
-        for k,fig in figs.items(): save_figure(fig, folder/f'figure_{k}_{d}.png')
+        for k,fig in figs.items():
+            files.append(folder/f'figure_{k}_{d}.png')
+            save_figure(fig, files[-1])
+    return files
 
 # %% ../nbs/17b_experiments.ipynb #dfc7853b
 def run_tables(
@@ -595,7 +598,9 @@ def run_tables(
     "Do all runs of some of the paper's tables that are not there yet, print the tables, and write Figures 3 to 5; ValueError says what is wrong"
     names = [o.strip() for o in tables.split(',') if o.strip()]
     work = Experiments(profile, data, out, cache)
-    with into_folder(work.folder): work.run(names); work.figures()
+    with into_folder(work.folder): work.run(names)
     found = {k:v for k,v in summary(work.folder, list(work.data)).items() if k in names}
     for k in found: print(f'\n{table_titles[k]}\n{summary_text(found[k]).to_string()}')
+    with into_folder(work.folder): drawn = work.figures()
+    if drawn: print(f"\nFigures: {', '.join(map(str, drawn))}")
     return found
