@@ -218,20 +218,19 @@ def lesson_what_does_not_belong():
     assert begun(nothing)==[] and begun(log)==['phantoms-published-all-teacher-0','phantoms-published-10-hdkd-0'] and after==before, log
     begun(log)
 
-    harm = {'history.csv': lambda f: f.unlink(), 'run.json': lambda f: f.write_text('{'), 'made_of.json': lambda f: f.write_text('['), 'config.yaml': lambda f: f.unlink(), 'model.safetensors': lambda f: f.write_bytes(f.read_bytes()[:-9])}
+    cut = lambda f: f.write_bytes(f.read_bytes()[:-9])
+    harm = {'10-student-0':('history.csv', Path.unlink), '10-hdkd-0':('run.json', cut), 'all-student-0':('made_of.json', cut), 'all-hdkd-0':('config.yaml', Path.unlink), 'all-teacher-0':('model.safetensors', cut)}
     with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()) as out:
         run_tables('smoke', tables='3', out=d)
-        before,lines = outcome(d),{}
-        for who,names in {'10-student-0':harm, 'all-teacher-0':['model.safetensors']}.items():
-            for name in names:
-                harm[name](Path(d)/'smoke'/'runs'/f'phantoms-published-{who}'/name)
-                spent = out.tell()
-                for o in ('10-student-0','all-hdkd-0'): (Path(d)/'smoke'/f'phantoms-published-{o}.json').unlink()
-                run_tables('smoke', tables='3', out=d)
-                lines[f'{name} of {who}'] = [o for o in out.getvalue()[spent:].replace(d, '.').splitlines() if 'begun anew' in o]
-        after = outcome(d)
-    assert after==before and all(len(o)==1 and 'is damaged (' in o[0] for o in lines.values()), lines
-    pd.Series(lines).map(first).to_frame('what is said')
+        before,spent = outcome(d),out.tell()
+        for who,(name,how) in harm.items():
+            how(Path(d)/'smoke'/'runs'/f'phantoms-published-{who}'/name)
+            if 'teacher' not in who: (Path(d)/'smoke'/f'phantoms-published-{who}.json').unlink()
+        run_tables('smoke', tables='3', out=d)
+        after,log = outcome(d),out.getvalue()[spent:].replace(f'{d}/smoke/runs/phantoms-published-', '')
+    lines = {f'{name} of {who}': first(o for o in log.splitlines() if o.startswith(f'{who} is damaged (') and o.endswith('; it is begun anew')) for who,(name,_) in harm.items()}
+    assert after==before and all(lines.values()), log
+    pd.Series(lines).to_frame('what is said')
 
 
 def lesson_the_summary_by_hand():
