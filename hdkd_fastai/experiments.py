@@ -534,7 +534,7 @@ def summary_text(
         if r[k]!=r[k]: return '' if k=='difference' else 'not run'
         mid = format(r[k], f'{sign}.2f')
         return mid if r[f'{k}_low']!=r[f'{k}_low'] else f"{mid} [{r[f'{k}_low']:{sign}.2f}, {r[f'{k}_high']:{sign}.2f}]"
-    out = {'parameters': ['' if v!=v else f'{v:,.0f}' for v in df.params], 'MACs': ['' if v!=v else f'{v/1e6:,.0f} M' for v in df.macs]} if 'macs' in df else {}
+    out = {'parameters': ['' if v!=v else f'{v/1e6:.2f} M' for v in df.params], 'MACs': ['' if v!=v else f'{v/1e6:,.0f} M' for v in df.macs]} if 'macs' in df else {}
     out |= {k: [cell(r, k, '+' if k in ('gain','difference') else '') for _,r in df.iterrows()] for k in df if f'{k}_low' in df}
     out['claimed'] = ['' if v!=v else f'{v:.2f}' for v in df.claimed]
     if 'p_adjusted' in df: out['p (McNemar, adjusted)'] = ['' if v!=v else f'{v:.2g}' if v>=.001 else '<0.001' for v in df.p_adjusted]
