@@ -350,7 +350,7 @@ def run_audit(
     threshold:float=.1, # Largest distance of a near copy
     n:int=12 # Pairs in the picture
 )->Audit:
-    "Audit a folder of images and print what was found; ValueError if it is no set of images or `out` is a file or lies in it"
+    "Audit a folder of images and print what was found; ValueError if it is no set of images, or `out` is a file or lies among the images"
     if out is not None and Path(out).is_file(): raise ValueError(f'{out} is a file; expected a folder, or a new name for one')
     check_outside(path, out=out)
     is_ham = recognise(path)=='ham10000' # its classes stand in a table, not in folder names
