@@ -74,7 +74,7 @@ def typed(func, values):
 def hdkd_train(
     data:Path=None, # Folder of images: Brain Tumor MRI, HAM10000, or any in class folders (default: phantoms)
     network:str='hdkd', # 'teacher', 'student' (alone), 'hdkd' (a student with a teacher), or another: MobileNetV2 and so on, or any of timm
-    teacher:Path=None, # For 'hdkd': folder of the teacher's run, or its checkpoint
+    teacher:Path=None, # For 'hdkd', or with method 'logits' or 'hard': folder of the teacher's run, or its checkpoint
     n:int=None, # Training images per class (default: all)
     split:str='published', # 'published', or 'clean': no lesion, or no copy, in two parts
     size:int=64, # Height and width to train at
@@ -93,7 +93,7 @@ def hdkd_train(
     temperature:float=1., # Of both networks' answers
     feat_weight:float=10., # Weight of the features
     stage_power:float=1., # Weight of later stages
-    method:str='hdkd', # What 'hdkd' networks are taught by: 'hdkd', or alone 'logits', 'hard', 'features', 'attention' or 'relations'
+    method:str='hdkd', # What a teacher teaches by: 'hdkd'; alone 'features', 'attention' or 'relations'; or 'logits' or 'hard', which serve any two networks
     seed:int=0, # Of weights, order, augmentation and the choice of n images
     split_seed:int=0, # Of the split
     skip_bad:bool=False, # Leave unreadable images out and count them

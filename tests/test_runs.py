@@ -128,6 +128,24 @@ def lesson_evaluation():
     assert same and res['config']['network']=='MobileNetV2' and evs['peer'].n==16 and 'test_comparison.json' in maps and sizes==maps
     res['parameters'], maps
 
+    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()):
+        d = Path(d)
+        kw = dict(data=make_phantoms(d/'phantoms', n_train=8, n_test=4, size=32), size=32, epochs=1)
+        for o in ('MobileNetV2','teacher'): train_run(network=o, out=d/o, **kw)
+        pairs = {('MobileNetV2','hdkd'):'logits', ('teacher','MobileNetV2'):'hard', ('MobileNetV2','resnet10t'):'logits', ('teacher','student'):'logits'}
+        taught = {(t,s): train_run(network=s, teacher=d/t, method=m, alpha=.9, fast=s=='MobileNetV2', out=d/f'{t}-{s}', **kw) for (t,s),m in pairs.items()}
+        terms = {f'{t} teaches {s}': pd.read_csv(d/f'{t}-{s}'/'history.csv')[['ce_loss','kd_loss','feat_loss']].iloc[-1] for t,s in pairs}
+        again = repeat_run(d/'MobileNetV2-resnet10t', out=d/'again')
+        alone = repeat_run(d/'MobileNetV2-resnet10t', out=d/'alone', network='student')['config']
+        with expect_fail(ValueError, "has no stages to compare; use an HDKDTeacher, or hdkd_train's method logits or hard"):
+            train_run(network='hdkd', teacher=d/'MobileNetV2', out=d/'x', **kw)
+        evs = evaluate_runs([d/'MobileNetV2-resnet10t', d/'again'], out=d/'both')
+    assert again['model_id']==taught['MobileNetV2','resnet10t']['model_id'] and again['teacher_id']!=taught['teacher','student']['teacher_id'] and len(evs)==2
+    assert (alone['teacher'],alone['method'],alone['alpha'])==(None,'hdkd',.5)
+    df = pd.DataFrame(terms).T
+    assert (df.kd_loss>0).all() and (df.feat_loss==0).all()
+    df.round(4)
+
 
 def lesson_a_run_repeats_itself():
     with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()):
@@ -306,7 +324,7 @@ def lesson_refused_runs():
         (d/'broken.yaml').write_text('epochs: [3')
         lines = [refused_run("network is 'cnn'; expected teacher, student, hdkd, one of MobileNetV2", network='cnn'),
                  refused_run("method is 'magic'; expected hdkd, logits, hard", method='magic'),
-                 refused_run("method is 'hard', but network is 'student'", network='student', method='hard'),
+                 refused_run("method is 'hard', but there is no teacher", method='hard'),
                  refused_run("alpha is 0.9, but network 'student' has no use for it; leave it out", alpha=.9),
                  refused_run("temperature is 4.0, but method 'hard' has no use for it", network='hdkd', teacher=d/'base.safetensors', method='hard', temperature=4),
                  refused_run("smote_by is thumbnails, but balance 'none' has no use for it", smote_by='thumbnails'),
@@ -325,7 +343,8 @@ def lesson_refused_runs():
                  refused_run('lies in the folder of the images', data=data, out=data/'Training'/'out'),
                  refused_run('choose a place outside (cache)', data=data, cache=data/'kept'),
                  refused_run("needs a teacher", network='hdkd'),
-                 refused_run("a teacher was given", teacher=d/'base.safetensors'),
+                 refused_run("network is 'student', which is taught by answers alone", teacher=d/'base.safetensors'),
+                 refused_run("network is 'MobileNetV2', which is taught by answers alone", network='MobileNetV2', teacher=d/'base.safetensors', method='features'),
                  refused_run("stage widths is [64, 96, 192]", network='hdkd', teacher=d/'base.safetensors', data=data),
                  refused_run("stem stride is 2, the student's 4", network='hdkd', teacher=d/'plain.safetensors', data=data, stem_stride=4),
                  refused_run("image mode is RGB, the student's L", network='hdkd', teacher=d/'rgb.safetensors', data=data),
@@ -333,7 +352,8 @@ def lesson_refused_runs():
                  refused_run("normalisation is [[0.0], [1.0]], the student's [[0.449], [0.226]]", network='hdkd', teacher=d/'plain.safetensors', data=data),
                  refused_run('with split_seed 1 of these images, this run has 0', network='hdkd', teacher=d/'other.safetensors', data=data),
                  refused_run('with split published of these images, this run has clean', network='hdkd', teacher=d/'other.safetensors', data=data, split='clean'),
-                 refused_run('holds a HDKDStudent', network='hdkd', teacher=d/'student.safetensors', data=data),
+                 refused_run('holds an HDKDStudent, which has no stages to compare', network='hdkd', teacher=d/'student.safetensors', data=data),
+                 refused_run("image size is 64, the student's 32", network='resnet10t', method='logits', teacher=d/'student.safetensors', data=data, size=32),
                  refused_run('multiples of 16', size=50, data=data),
                  refused_run('is not a folder', data=d/'missing'),
                  refused_run('has 9 training images', n=10, data=data),
