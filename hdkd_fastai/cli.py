@@ -73,7 +73,7 @@ def typed(func, values):
 @call_parse
 def hdkd_train(
     data:Path=None, # Folder of images: Brain Tumor MRI, HAM10000, or any in class folders (default: phantoms)
-    network:str='hdkd', # 'teacher', 'student' (alone), 'hdkd' (a student with a teacher), or another: MobileNetV2 and so on, or any of timm
+    network:str='hdkd', # 'teacher', 'student' (alone, or taught by answers), 'hdkd' (a student with a teacher), or another: MobileNetV2 and so on, or any of timm
     teacher:Path=None, # For 'hdkd', or with method 'logits' or 'hard': folder of the teacher's run, or its checkpoint
     n:int=None, # Training images per class (default: all)
     split:str='published', # 'published', or 'clean': no lesion, or no copy, in two parts

@@ -92,14 +92,15 @@ def check_teacher(
     opener:OpenImage, # How this run opens images
     config:dict=None # Arguments of `train_run`
 ):
-    "ValueError unless `teacher` was trained on images of the same kind, none of them this run's test images as far as is known, and has the student's stages where the method compares them"
+    "ValueError unless `teacher` takes such images and was trained on their kind, none of them this run's test images as far as is known, and has the student's stages where the method compares them"
     kind,pairs = teacher.meta['kind'],[('image mode', teacher.meta['mode'], opener.mode), ('normalisation', *(np.round(o, 4).tolist() for o in (teacher.meta['stats'], opener.stats)))]
     if (config or {}).get('method') not in answer_methods:
-        if kind!='HDKDTeacher': raise ValueError(f"the teacher's checkpoint holds {'an' if kind[0]=='H' else 'a'} {kind}, which has no stages to compare; use an HDKDTeacher, or hdkd_train's method {' or '.join(answer_methods)}, which copies answers alone")
+        if kind!='HDKDTeacher': raise ValueError(f"the teacher's checkpoint holds {getattr(teacher, 'peer', {}).get('name', kind)}, but stages are compared with those of an HDKDTeacher; use one, or hdkd_train's method {' or '.join(answer_methods)}, which copies answers alone")
         pairs = [(what, teacher.config[k], student.config[k]) for what,k in (('stage widths','channels'),('stem stride','stem_stride'))] + pairs
-    elif kind!='HDKDTeacher': pairs.append(('image size', teacher.meta['size'], opener.size)) # others may be built for one size
     for what,theirs,ours in pairs:
         if list(L(theirs))!=list(L(ours)): raise ValueError(f"the teacher's {what} is {theirs}, the student's {ours}; use a teacher of the same family and data")
+    try: count_macs(teacher, (1 if opener.mode=='L' else 3, opener.size, opener.size)) # one pass
+    except (RuntimeError,AssertionError,ValueError) as e: raise ValueError(f'the teacher does not take images of {opener.size}x{opener.size} ({e or type(e).__name__}); use its own size, {teacher.meta["size"]}') from e
     seen = teacher.meta['info'].get('training')
     if config and isinstance(seen, dict) and seen.get('data')==(config['data'] and Path(config['data']).name):
         for k in ('split','split_seed'):
@@ -298,7 +299,7 @@ def idle_settings(
 )->dict: # Name to what has no use for it
     "Settings of distillation and of SMOTE that nothing in a run reads"
     c = NS(**config)
-    who,used = (f'method {c.method!r}',method_settings.get(c.method, ())) if c.network=='hdkd' or c.teacher else (f'network {c.network!r}',())
+    who,used = (f'method {c.method!r}',method_settings.get(c.method, ())) if c.network=='hdkd' or config.get('teacher') else (f'network {c.network!r}',())
     return {k:who for k in method_settings['hdkd'] if k not in used} | ({} if c.balance=='smote' else dict(smote_by=f'balance {c.balance!r}'))
 
 def check_idle(
@@ -352,12 +353,12 @@ def run_learner(
     dls = image_dls(df, images.opener, bs=c.bs, batch_tfms=tfm_lists[c.tfms or recipes[c.recipe].tfms]())
     loss = run_loss(config, images.table)
     loss.to(dls.device)
-    own = dict(model=c.model, model_kw=dict(block=c.block, stem_stride=c.stem_stride))
-    kw = dict(loss_func=loss, cbs=HDKDCallback(teacher, **method_kw(config)) if teacher else None)
-    if c.network not in own_networks: learn = peer_learner(dls, c.network, **kw)
-    elif c.network=='teacher': learn = teacher_learner(dls, **own, **kw)
-    elif c.network=='student' or 'alpha' not in method_settings[c.method]: learn = student_learner(dls, **own, **kw) # one head
-    else: learn = hdkd_learner(dls, teacher, hdkd_kw=method_kw(config), loss_func=loss, **own)
+    kd,own = method_kw(config),dict(model=c.model, model_kw=dict(block=c.block, stem_stride=c.stem_stride))
+    if c.network=='hdkd' and 'alpha' in method_settings[c.method]: learn = hdkd_learner(dls, teacher, hdkd_kw=kd, loss_func=loss, **own) # a head for the teacher's answers
+    else:
+        kw = dict(loss_func=loss, cbs=HDKDCallback(teacher, **kd) if teacher else None)
+        if c.network not in own_networks: learn = peer_learner(dls, c.network, **kw)
+        else: learn = (teacher_learner if c.network=='teacher' else student_learner)(dls, **own, **kw)
     if teacher: check_teacher(teacher, learn.model, images.opener, config)
     return learn.to_fast(**without_levers(c.leave_out)) if c.fast else learn
 
@@ -444,7 +445,7 @@ def write_run(
 # %% ../nbs/17_runs.ipynb #a221d6f0
 def train_run(
     data:Path=None, # Folder of images; None: phantoms
-    network:str='hdkd', # 'teacher', 'student' (alone), 'hdkd' (a student with a teacher), or another of `peers` or of timm
+    network:str='hdkd', # 'teacher', 'student' (alone, or taught by answers), 'hdkd' (a student with a teacher), or another of `peers` or of timm
     teacher:Path=None, # For 'hdkd', or with method 'logits' or 'hard': folder of the teacher's run, or its checkpoint
     n:int=None, # Training images per class; None: all
     split:str='published', # 'published' or 'clean', as in `dataset_table`
@@ -504,7 +505,8 @@ def repeat_run(
 )->dict: # What run.json holds
     "Train again as a configuration says; ValueError if it cannot be read, or the teacher is no longer the same; a warning if the images are not"
     args,before = {**read_config(config), **changes},(Path(config) if Path(config).is_dir() else Path(config).parent)/'run.json'
-    if changes.get('network', 'hdkd')!='hdkd' and not {'teacher','method'}&{*changes}: args |= dict(teacher=None, method=run_defaults()['method'])
+    if args['network']!='hdkd' and args['method'] not in answer_methods and 'teacher' not in changes: args['teacher'] = None # it could not teach this network
+    if args['teacher'] is None and 'method' not in changes: args['method'] = run_defaults()['method']
     args |= {k: run_defaults()[k] for k in idle_settings(args) if k not in changes} # what the file says for another network or method
     first_time = read_run(before.parent) if before.is_file() else {}
     known = first_time.get('teacher_id') if args['teacher'] and 'teacher' not in changes else None

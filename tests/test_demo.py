@@ -75,7 +75,7 @@ def lesson_what_goes_wrong():
                  refused("stage widths is [64, 96, 192], the student's (16, 32, 64)", teacher=d/'base.safetensors', per_class=5),
                  refused('trained on the classes cat, dog', teacher=d/'others.safetensors', per_class=5),
                  refused('is no checkpoint', teacher=d/'file', per_class=5),
-                 refused('holds an HDKDStudent', teacher=d/'student.safetensors', per_class=5),
+                 refused('holds HDKDStudent', teacher=d/'student.safetensors', per_class=5),
                  refused('img_size is -16', size=-16, data=make_phantoms(d/'set', 10, 4)),
                  refused('lies in the folder of the images', data=d/'set', out=d/'set'/'Training'/'demo'),
                  refused('cannot write into the folder', out=d/'file'/'x', per_class=5)]

@@ -132,18 +132,19 @@ def lesson_evaluation():
         d = Path(d)
         kw = dict(data=make_phantoms(d/'phantoms', n_train=8, n_test=4, size=32), size=32, epochs=1)
         for o in ('MobileNetV2','teacher'): train_run(network=o, out=d/o, **kw)
-        pairs = {('MobileNetV2','hdkd'):'logits', ('teacher','MobileNetV2'):'hard', ('MobileNetV2','resnet10t'):'logits', ('teacher','student'):'logits'}
-        taught = {(t,s): train_run(network=s, teacher=d/t, method=m, alpha=.9, fast=s=='MobileNetV2', out=d/f'{t}-{s}', **kw) for (t,s),m in pairs.items()}
+        pairs = {('MobileNetV2','hdkd'):'logits', ('teacher','MobileNetV2'):'hard', ('MobileNetV2','resnet10t'):'logits', ('MobileNetV2-hdkd','teacher'):'logits'}
+        taught = {(t,s): train_run(network=s, teacher=d/t, method=m, alpha=.9, fast=t=='teacher', out=d/f'{t}-{s}', **kw) for (t,s),m in pairs.items()}
         terms = {f'{t} teaches {s}': pd.read_csv(d/f'{t}-{s}'/'history.csv')[['ce_loss','kd_loss','feat_loss']].iloc[-1] for t,s in pairs}
-        again = repeat_run(d/'MobileNetV2-resnet10t', out=d/'again')
-        alone = repeat_run(d/'MobileNetV2-resnet10t', out=d/'alone', network='student')['config']
-        with expect_fail(ValueError, "has no stages to compare; use an HDKDTeacher, or hdkd_train's method logits or hard"):
-            train_run(network='hdkd', teacher=d/'MobileNetV2', out=d/'x', **kw)
-        evs = evaluate_runs([d/'MobileNetV2-resnet10t', d/'again'], out=d/'both')
-    assert again['model_id']==taught['MobileNetV2','resnet10t']['model_id'] and again['teacher_id']!=taught['teacher','student']['teacher_id'] and len(evs)==2
-    assert (alone['teacher'],alone['method'],alone['alpha'])==(None,'hdkd',.5)
+        settings = ('network','teacher','method','alpha')
+        def repeated(**changes): return [(o := repeat_run(d/'MobileNetV2-resnet10t', out=d/f'again{len(list(d.iterdir()))}', **changes)), *[o['config'][k] for k in settings]]
+        again,*same = repeated(network='resnet10t')
+        other,alone,without = (repeated(**o)[1:] for o in (dict(network='student'), dict(network='student', method='hdkd'), dict(teacher=None)))
+        with expect_fail(ValueError, 'checkpoint holds MobileNetV2, but stages are compared'): train_run(network='hdkd', teacher=d/'MobileNetV2', out=d/'x', **kw)
+        evs = evaluate_runs([d/'MobileNetV2-resnet10t', d/'MobileNetV2-hdkd'], out=d/'both')
+    assert again['model_id']==taught['MobileNetV2','resnet10t']['model_id'] and taught['teacher','MobileNetV2']['fast']['fold_teacher']=='True'
+    assert [[o[0], o[1] is not None, *o[2:]] for o in (same,other,alone,without)]==[['resnet10t',True,'logits',.9], ['student',True,'logits',.9], ['student',False,'hdkd',.5], ['resnet10t',False,'hdkd',.5]]
     df = pd.DataFrame(terms).T
-    assert (df.kd_loss>0).all() and (df.feat_loss==0).all()
+    assert (df.kd_loss>0).all() and (df.feat_loss==0).all() and len(evs)==2
     df.round(4)
 
 
@@ -316,7 +317,7 @@ def lesson_refused_runs():
         data = make_phantoms(d/'phantoms', n_train=10, n_test=4, size=32)
         save_checkpoint(d/'base.safetensors', hdkd_teacher(4, n_in=1), CLASSES, OpenImage(64, 'L'))
         save_checkpoint(d/'student.safetensors', hdkd_tiny(4, n_in=1), CLASSES, OpenImage(64, 'L'))
-        for k,kw in dict(plain=dict(stats=([0.],[1.])), other=dict(training=dict(data='phantoms', split='published', split_seed=1))).items():
+        for k,kw in dict(tiny={}, plain=dict(stats=([0.],[1.])), other=dict(training=dict(data='phantoms', split='published', split_seed=1))).items():
             save_checkpoint(d/f'{k}.safetensors', hdkd_teacher_tiny(4, n_in=1), CLASSES, OpenImage(64, 'L'), **kw)
         save_checkpoint(d/'rgb.safetensors', hdkd_teacher_tiny(4), CLASSES, OpenImage(64, 'RGB'))
         save_checkpoint(d/'abcd.safetensors', hdkd_teacher_tiny(4, n_in=1), list('abcd'), OpenImage(64, 'L'))
@@ -352,8 +353,8 @@ def lesson_refused_runs():
                  refused_run("normalisation is [[0.0], [1.0]], the student's [[0.449], [0.226]]", network='hdkd', teacher=d/'plain.safetensors', data=data),
                  refused_run('with split_seed 1 of these images, this run has 0', network='hdkd', teacher=d/'other.safetensors', data=data),
                  refused_run('with split published of these images, this run has clean', network='hdkd', teacher=d/'other.safetensors', data=data, split='clean'),
-                 refused_run('holds an HDKDStudent, which has no stages to compare', network='hdkd', teacher=d/'student.safetensors', data=data),
-                 refused_run("image size is 64, the student's 32", network='resnet10t', method='logits', teacher=d/'student.safetensors', data=data, size=32),
+                 refused_run('holds HDKDStudent, but stages are compared with those of an HDKDTeacher', network='hdkd', teacher=d/'student.safetensors', data=data),
+                 refused_run('the teacher does not take images of 50x50', network='resnet10t', method='logits', teacher=d/'tiny.safetensors', data=data, size=50),
                  refused_run('multiples of 16', size=50, data=data),
                  refused_run('is not a folder', data=d/'missing'),
                  refused_run('has 9 training images', n=10, data=data),
