@@ -2,6 +2,10 @@
 import matplotlib.pyplot as plt
 from fastai.basics import *
 from fastai.callback.hook import Hooks
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score,balanced_accuracy_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from hdkd_fastai.attention import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.losses import *
@@ -310,6 +314,26 @@ def lesson_over_training():
     with expect_fail(ValueError, 'expected tables'): plot_agreement(t[:0])
     plt.close(fig)
     axs[1].lines[2].get_ydata()
+
+
+def lesson_what_a_stage_knows():
+    class Known(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stage1,self.stage2,self.stage3 = nn.Identity(),nn.Threshold(9., 0.),nn.Threshold(1.5, 0.)
+            self.head = nn.Conv2d(1, 3, 4)
+        def forward(self, x): return self.head(self.stage1(x)+self.stage2(x)+self.stage3(x)).flatten(1)
+    torch.manual_seed(0)
+    y = tensor([0,0,1,2]*50)
+    seen = torch.where(torch.arange(200)%10==9, (y+1)%3, y) # what the brightness says
+    x = (seen+.02*torch.randn(200))[:,None,None,None].expand(-1, 1, 4, 4)
+    batches = [(x[i:i+80],y[i:i+80]) for i in range(0, 200, 80)]
+    got = stage_probe(Known(), batches, batches)
+    by_hand = [(o==y).float().mean().item() for o in (seen, torch.zeros_like(y), torch.where(seen==2, 2, 0))]
+    np.testing.assert_allclose(got.accuracy, by_hand, atol=1e-6)
+    assert abs(got.balanced_accuracy['stage2']-1/3)<1e-6 and len({*by_hand})==3
+    with expect_fail(ValueError, 'have no labels'): stage_probe(Known(), [x[:50]], batches)
+    got
 
 
 def lesson_how_much_of_a_map_lies_on_the_lesion():
