@@ -271,7 +271,7 @@ def plot_pairs(self:Audit,
     for ax,p in zip(axs.flat, pairs.itertuples()):
         ims = [np.asarray(Image.fromarray(decoded(f)[0]).convert('RGB').resize((96,96))) for f in (p.file_a,p.file_b)]
         ax.imshow(np.concatenate([ims[0], np.full((96,4,3), 255, np.uint8), ims[1]], 1))
-        ax.set_title(f'{p.split_a} {p.label_a} | {p.split_b} {p.label_b}\ndistance {p.distance:.3f}', fontsize=9)
+        ax.set_title(f'{p.split_a} {p.label_a} | {p.split_b} {p.label_b}\ndistance {p.distance:.3f}', fontsize=9, parse_math=False)
     fig.tight_layout()
     return fig
 

@@ -20,6 +20,7 @@ from fastai.vision.all import *
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError,version
+from matplotlib.text import Text
 from .balance import *
 from .cache import *
 from .complexity import *
@@ -122,6 +123,7 @@ def into_folder(
 ):
     "What the disk says in here becomes a ValueError"
     try: yield
+    except BrokenPipeError: raise # standard output's, whose reader has enough
     except OSError as e: raise ValueError(f"cannot write into {path} ({e.strerror or e}{f': {e.filename}' if e.filename else ''}); {disk_remedy(e)} and call again") from e
 
 # %% ../nbs/17_runs.ipynb #cd93cac0
@@ -368,6 +370,7 @@ def save_figure(
     path:Path # PNG file
 ):
     "Write a figure and close it"
+    for o in fig.findobj(Text): o.set_parse_math(False) # a class may have two dollar signs
     fig.savefig(path, dpi=120, bbox_inches='tight')
     plt.close(fig)
 
@@ -634,7 +637,8 @@ def evaluate_runs(
         for k,e in evs.items(): print(f'{k}, {e.n} {on} images\n\n{report_text(e)}\n')
         if len(runs)>1: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(write_comparison(evs, on, out))}\n')
         if fig := plot_run_maps(runs, on): save_figure(fig, out/f'{on}_activation_maps.png')
-    print(f"Reports and predictions in {', '.join(str(o.path) for o in runs)}; {'comparison and ' if len(runs)>1 else ''}activation maps in {out}")
+    beside = ' and '.join(['comparison']*(len(runs)>1) + ['activation maps']*(fig is not None))
+    print(f"Reports and predictions in {', '.join(str(o.path) for o in runs)}{beside and f'; {beside} in {out}'}")
     return evs
 
 # %% ../nbs/17_runs.ipynb #4a8d837b

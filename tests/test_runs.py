@@ -7,6 +7,7 @@ from fastai.vision.all import *
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError,version
+from matplotlib.text import Text
 from hdkd_fastai.balance import *
 from hdkd_fastai.cache import *
 from hdkd_fastai.complexity import *
@@ -45,6 +46,17 @@ def lesson_images():
     images_id(a.table), images_id(c.table)
 
 
+def lesson_before_any_training():
+    def within(error):
+        "What `into_folder` makes of an error"
+        try:
+            with into_folder(Path('runs/a')): raise error
+        except Exception as e: return f'{type(e).__name__}: {e}'
+    said = [within(OSError(28, 'No space left on device', 'runs/a/run.json')), within(BrokenPipeError(32, 'Broken pipe'))]
+    assert said[0].startswith('ValueError: cannot write into runs/a (No space left on device: runs/a/run.json)') and said[1].startswith('BrokenPipeError'), said
+    print('\n'.join(said))
+
+
 def lesson_a_bar_for_the_terminal_a_line_for_the_log():
     class Terminal(io.StringIO):
         "Something that says it is a terminal"
@@ -74,6 +86,13 @@ def lesson_a_bar_for_the_terminal_a_line_for_the_log():
 
 
 def lesson_one_training():
+    names = ['grade $', 'size $_{$']
+    fig = plot_report(Evaluation([[.9,.1], [.2,.8], [.6,.4]], [0,1,1], names))
+    with tempfile.TemporaryDirectory() as d: save_figure(fig, Path(d)/'report.png')
+    drawn = {o.get_text() for o in fig.findobj(Text)}
+    assert drawn>={*names}
+    sorted(drawn&{*names})
+
     images = load_images(size=32, phantoms=dict(n_train=6, n_test=4))
     config = {**run_defaults(), 'size':32, 'bs':64, 'smoothing':0., 'tfms':'none', 'feat_weight':3., 'alpha':.3}
     teacher = run_learner({**config, 'network':'teacher'}, images).model
@@ -107,10 +126,12 @@ def lesson_evaluation():
     assert low<-25<high
     print(f'{text}\n\n{table}')
 
-    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()):
+    with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()) as told:
         d = Path(d)
         kw = dict(data=make_phantoms(d/'phantoms', n_train=8, n_test=4, size=32), size=32, epochs=1)
         res = train_run(network='MobileNetV2', out=d/'peer', **kw)
+        evaluate_runs(d/'peer', out=d/'one') # has no stages to show
+        one,beside = told.getvalue().splitlines()[-1],[*(d/'one').iterdir()]
         train_run(network='student', out=d/'student', **kw)
         evs = evaluate_runs([d/'student', d/'peer'], out=d/'both')
         train_run(network='student', out=d/'large', **{**kw, 'size':64}, stem_stride=4)
@@ -126,6 +147,7 @@ def lesson_evaluation():
         maps = sorted(o.name for o in (d/'both').iterdir())
     assert (alone['alpha'],alone['smote_by'],alone['teacher'])==(.5,'pixels',None) and isinstance(old, Learner)
     assert same and res['config']['network']=='MobileNetV2' and evs['peer'].n==16 and 'test_comparison.json' in maps and sizes==maps
+    assert one==f'Reports and predictions in {d}/peer' and beside==[], one
     res['parameters'], maps
 
     with tempfile.TemporaryDirectory() as d, contextlib.redirect_stdout(io.StringIO()):
