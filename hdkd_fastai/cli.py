@@ -19,24 +19,25 @@ def run_command(
 ):
     "Call one of our functions; a ValueError or OSError becomes one line on standard error and exit status 2, a warning one line"
     warnings.filterwarnings('ignore', category=FutureWarning, module='torch.jit') # printed whenever fastai is imported
-    warnings.formatwarning = lambda msg,category,*args,**kwargs: f"{Path(sys.argv[0]).name}: {'' if category is UserWarning else category.__name__+': '}{msg}\n"
+    warnings.formatwarning = lambda msg,category,*args,**kwargs: f"{Path(sys.argv[0]).name}: {'warning' if category is UserWarning else category.__name__}: {msg}\n"
     for o in (sys.stdout,sys.stderr): # in files and pipes, names and progress bars as they are, also where Python would write another encoding
         if hasattr(o, 'reconfigure') and not o.isatty(): o.reconfigure(encoding='utf-8', errors='surrogateescape')
     from importlib import import_module # here, so that --help need not wait for torch
     module,func = name.split('.')
+    goes_on = '; the same command goes on from there' if func in ('train_run','repeat_run','run_tables') else ''
     try: return getattr(import_module(f'hdkd_fastai.{module}'), func)(**kwargs)
     except ValueError as e:
         print(f"{Path(sys.argv[0]).name}: {str(e).partition(':'+chr(10))[2].strip() or e}", file=sys.stderr) # fastai puts a line before what a callback says
         sys.exit(2)
     except BrokenPipeError: # whoever read standard output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if goes_on: print(f'{Path(sys.argv[0]).name}: stopped, since nothing reads its output any more{goes_on}', file=sys.stderr)
         sys.exit(141)
     except OSError as e: # a full disk, say
         from hdkd_fastai.files import disk_remedy
         print(f"{Path(sys.argv[0]).name}: {e.strerror or e}{f': {e.filename}' if e.filename else ''}; {disk_remedy(e)}, or choose another place", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        goes_on = '; the same command goes on from there' if func in ('train_run','repeat_run','run_tables') else ''
         print(f'\n{Path(sys.argv[0]).name}: stopped{goes_on}', file=sys.stderr)
         sys.exit(130)
 
@@ -51,7 +52,7 @@ def hdkd_demo(
     model:str='tiny', # 'tiny' for laptops, or the paper's 'base'
     seed:int=0, # First seed
     seeds:int=1, # Number of seeds to repeat the experiment with
-    teacher:Path=None, # Checkpoint of a trained teacher (default: train one)
+    teacher:Path=None, # Folder of the teacher's run, or its checkpoint (default: train one)
     skip_bad:bool=False, # Leave unreadable images out and count them
     out:Path='hdkd_demo_out' # Folder for results, pictures and networks
 ):

@@ -29,7 +29,7 @@ def prepare(
     size:int, # Height and width to train at
     model:str='tiny', # 'base' or 'tiny'
     seed:int=0, # For split and subset
-    teacher:Path=None, # Checkpoint of a teacher to use
+    teacher:Path=None, # Folder of the teacher's run, or its checkpoint
     skip_bad:bool=False # Leave unreadable images out?
 )->tuple: # Table of images, opener that holds them, number of images left out, teacher or None, images per class
     "Read and check everything a run needs; ValueError says what is wrong"
@@ -38,7 +38,7 @@ def prepare(
     opener = OpenImage(size, image_mode(df.file))
     classes,n_in = sorted(df.label.unique()),1 if opener.mode=='L' else 3
     student = model_families[model][2](len(classes), n_in=n_in, img_size=size)
-    if teacher: check_teacher(teacher := load_checkpoint(teacher, classes=classes), student, opener, dict(data=path, split='published', split_seed=seed))
+    if teacher: check_teacher(teacher := load_checkpoint(checkpoint_of(teacher), classes=classes), student, opener, dict(data=path, split='published', split_seed=seed))
     good = open_all(df, opener, skip_bad)
     if per_class is None: per_class = min(40, good[good.split=='train'].label.value_counts().min())
     balanced_subset(good, per_class, seed) # are there enough?
@@ -140,7 +140,7 @@ def run_demo(
     model:str='tiny', # 'base' or 'tiny'
     seed:int=0, # First seed
     seeds:int=1, # Number of seeds
-    teacher:Path=None, # Checkpoint of a teacher; None: train one
+    teacher:Path=None, # Folder of the teacher's run, or its checkpoint; None: train one
     skip_bad:bool=False, # Leave unreadable images out?
     out:Path='hdkd_demo_out', # Folder for the results
     phantoms:dict=None # Changes to `make_phantoms`' arguments

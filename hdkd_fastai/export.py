@@ -130,7 +130,7 @@ def _rebuild(path, meta, state, classes, device):
     if meta['sha256'] not in (None, model_checksum(state, meta)):
         raise ValueError(f'{path} is damaged or was changed: its checksum is not the one it was saved with; copy it again')
     if classes is not None and list(classes)!=meta['classes']:
-        raise ValueError(f"{path} was trained on the classes {', '.join(meta['classes'])}; expected {', '.join(classes)}")
+        raise ValueError(f"{path} was trained on the classes {', '.join(meta['classes'])}; expected {', '.join(classes)}; use a network of these classes, or the images it was trained for")
     model.load_state_dict(state)
     model.meta = meta
     return model.to(device).eval()
@@ -319,7 +319,7 @@ def check_finished(
 ):
     "ValueError if the run is not finished, which `run.json` tells"
     if not (path/'run.json').is_file():
-        raise ValueError(f"{path} holds no finished run (run.json is missing){'; finish it first with the same command' if (path/'config.yaml').exists() else ''}")
+        raise ValueError(f"{path} holds no finished run (run.json is missing){'; finish it first with the same command' if (path/'config.yaml').exists() else '; name a folder that hdkd_train wrote'}")
 
 # %% ../nbs/15_export.ipynb #22ae0f9c
 def load_student(

@@ -10,7 +10,6 @@ import hashlib,io,warnings
 from contextlib import contextmanager,suppress
 from fastai.basics import *
 from fastai.callback.tracker import TrackerCallback
-from fastai.distributed import DistributedDL
 from .distill import *
 from .files import disk_remedy
 
@@ -165,7 +164,7 @@ def before_train(self:Resume):
     if self.skip: raise CancelTrainException
     self.state = None
     set_seed(100_003*self.seed+self.epoch)
-    dl = self.dls.train.dl if isinstance(self.dls.train, DistributedDL) else self.dls.train # the one that shuffles
+    dl = vars(self.dls.train).get('dl', self.dls.train) # a DistributedDL wraps the one that shuffles; its class cannot be imported without accelerate
     dl.rng = random.Random(100_003*self.seed+self.epoch)
 
 # %% ../nbs/10a_resume.ipynb #b63fe9cb

@@ -93,7 +93,7 @@ def check_teacher(
     opener:OpenImage, # How this run opens images
     config:dict=None # Arguments of `train_run`
 ):
-    "ValueError unless `teacher` takes such images and was trained on their kind, none of them this run's test images as far as is known, and has the student's stages where the method compares them"
+    "ValueError unless `teacher` takes such images and was trained on their kind, none of them this run's test images as far as is known, and has the student's stages where the method compares them; a warning if it knows another folder, or another size"
     kind,pairs = teacher.meta['kind'],[('image mode', teacher.meta['mode'], opener.mode), ('normalisation', *(np.round(o, 4).tolist() for o in (teacher.meta['stats'], opener.stats)))]
     if (config or {}).get('method') not in answer_methods:
         if kind!='HDKDTeacher': raise ValueError(f"the teacher's checkpoint holds {getattr(teacher, 'peer', {}).get('name', kind)}, but stages are compared with those of an HDKDTeacher; use one, or hdkd_train's method {' or '.join(answer_methods)}, which copies answers alone")
@@ -106,6 +106,9 @@ def check_teacher(
     if config and isinstance(seen, dict) and seen.get('data')==(config['data'] and Path(config['data']).name):
         for k in ('split','split_seed'):
             if k in seen and seen[k]!=config[k]: raise ValueError(f"the teacher was trained with {k} {seen[k]} of these images, this run has {config[k]}: it may know test images of this run; train a teacher with the same {k}")
+    if config and isinstance(seen, dict) and 'data' in seen:
+        theirs,ours = (f"{Path(data).name if data else 'phantoms'} at {size}x{size}" for data,size in ((seen['data'], teacher.meta['size']), (config['data'], opener.size)))
+        if theirs!=ours: warnings.warn(f'the teacher was trained on {theirs}, this run has {ours}; a teacher helps with the images it knows')
 
 # %% ../nbs/17_runs.ipynb #72b2ad2b
 def make_folder(
@@ -166,21 +169,22 @@ class ProgressLine(Callback):
         every:float=60 # Seconds between lines in a log
     ): self.title,self.out,self.every,self.valid = title,out or sys.stdout,every,''
     def before_fit(self): self.start = self.said = time.time()
-    def show(self, done, end=''):
-        bar = ('█'*round(20*done)).ljust(20, '░')
+    def show(self, end=''):
+        bar = ('█'*round(20*self.part)).ljust(20, '░')
         print(('\r' if self.out.isatty() else '') + f'{self.title:<13} {bar} epoch {self.epoch+1:>3} of {self.n_epoch}{self.valid:<50}', end=end, file=self.out, flush=True)
     def after_batch(self):
-        if self.training and self.out.isatty(): self.show(self.pct_train)
+        if self.training and self.out.isatty(): self.part = self.pct_train; self.show()
     def after_epoch(self):
+        self.part = (self.epoch+1)/self.n_epoch # a resumed fit passes over epochs without training
         parts = dict(zip(self.recorder.metric_names[1:], self.learn.final_record))
         self.valid = f"  validation: loss {parts['valid_loss']:.3f}, accuracy {parts['accuracy']:.1%}"
         if self.out.isatty() or self.epoch+1==self.n_epoch or time.time()-self.said<self.every: return
         self.said = time.time()
-        self.show(self.pct_train, '\n')
+        self.show('\n')
     def after_fit(self):
         if not self.valid: return # no epoch was finished
         self.valid += f'  {time.time()-self.start:.0f} s'
-        self.show(self.pct_train, '\n')
+        self.show('\n')
 
 # %% ../nbs/17_runs.ipynb #1599ce59
 def write_json(
@@ -634,9 +638,10 @@ def evaluate_runs(
     make_folder(out)
     with into_folder(out):
         evs = {o.name: evaluate_one(o, on) for o in runs}
-        for k,e in evs.items(): print(f'{k}, {e.n} {on} images\n\n{report_text(e)}\n')
-        if len(runs)>1: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(write_comparison(evs, on, out))}\n')
+        table = write_comparison(evs, on, out) if len(runs)>1 else None
         if fig := plot_run_maps(runs, on): save_figure(fig, out/f'{on}_activation_maps.png')
+    for k,e in evs.items(): print(f'{k}, {e.n} {on} images\n\n{report_text(e)}\n')
+    if table is not None: print(f'Compared with {runs[0].name} (difference in accuracy, McNemar)\n\n{comparison_text(table)}\n')
     beside = ' and '.join(['comparison']*(len(runs)>1) + ['activation maps']*(fig is not None))
     print(f"Reports and predictions in {', '.join(str(o.path) for o in runs)}{beside and f'; {beside} in {out}'}")
     return evs

@@ -68,3 +68,35 @@ def lesson_no_name_hides_another():
     hdkd_teacher hdkd_student hdkd hdkd_teacher_tiny hdkd_student_tiny hdkd_tiny logit_distillation_loss feature_distillation_loss HDKDCallback'''.split()
     assert set(public)<=set(names)
     pd.DataFrame({k: (len(m.__all__), ', '.join(m.__all__[:3])+(', …' if len(m.__all__)>3 else '')) for k,m in modules.items()}, index=['public names','among them']).T
+
+
+def lesson_the_requirements_are_enough():
+    import subprocess,sys,tempfile
+    from importlib.metadata import PackageNotFoundError,packages_distributions,requires
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    def required(name, extras=('',)):
+        "Distributions that `name` brings with it, itself among them"
+        found,todo = set(),[(name, extras)]
+        while todo:
+            name,extras = todo.pop()
+            if (name, *extras) in found: continue
+            found.add((name, *extras))
+            try: lines = requires(name) or []
+            except PackageNotFoundError: continue # for another platform
+            for o in map(Requirement, lines):
+                if not o.marker or any(o.marker.evaluate({'extra':e}) for e in extras): todo.append((canonicalize_name(o.name), ('',*sorted(o.extras))))
+        return {o[0] for o in found}
+
+    ours = required('hdkd-fastai')
+    hidden = sorted(k for k,v in packages_distributions().items() if not {canonicalize_name(o) for o in v}&ours)
+    src = f"""import sys,warnings; warnings.simplefilter('ignore')
+from importlib.machinery import PathFinder
+find,PathFinder.find_spec = PathFinder.find_spec,lambda name,*args: None if name.partition('.')[0] in {hidden} else find(name,*args)
+from hdkd_fastai.all import *
+run_demo(size=32, per_class=8, epochs=1, teacher_epochs=1, out=sys.argv[1], phantoms=dict(n_train=20, n_test=8))"""
+    with tempfile.TemporaryDirectory() as d: p = subprocess.run([sys.executable, '-c', src, d], capture_output=True, text=True)
+    assert p.returncode==0, p.stderr
+    assert {'fastai','torch','spacy'}<=ours and {'accelerate','timm','onnx'}<={*hidden}
+    f"{len(ours)} distributions are required, {len(hidden)} modules were hidden: {', '.join(o for o in hidden if o in ('accelerate','fastapi','nbdev','onnx','timm','transformers'))} and others"

@@ -31,11 +31,12 @@ from hdkd_fastai.cli import *
 
 def lesson_a_line_and_a_status():
     lines = []
-    for e,status in ((KeyboardInterrupt(), '130'), (OSError(28, 'No space left on device', 'out/speed.json'), '2'), (OSError(30, 'Read-only file system', 'out'), '2')):
-        with patch('warnings.formatwarning'), patch('hdkd_fastai.runs.train_run', side_effect=e), contextlib.redirect_stderr(io.StringIO()) as said:
+    for e,status in ((KeyboardInterrupt(), '130'), (BrokenPipeError(), '141'), (OSError(28, 'No space left on device', 'out/speed.json'), '2'), (OSError(30, 'Read-only file system', 'out'), '2')):
+        with patch('warnings.formatwarning'), patch('hdkd_fastai.runs.train_run', side_effect=e), patch('sys.stdout'), patch('os.dup2'), contextlib.redirect_stderr(io.StringIO()) as said:
             with expect_fail(SystemExit, status): run_command('runs.train_run')
         lines.append(said.getvalue().strip().partition(': ')[2])
-    assert lines==['stopped; the same command goes on from there', 'No space left on device: out/speed.json; make room, or choose another place', 'Read-only file system: out; mend that, or choose another place']
+    assert lines==['stopped; the same command goes on from there', 'stopped, since nothing reads its output any more; the same command goes on from there',
+                   'No space left on device: out/speed.json; make room, or choose another place', 'Read-only file system: out; mend that, or choose another place']
     print('\n'.join(lines))
 
 

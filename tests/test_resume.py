@@ -3,7 +3,6 @@ import hashlib,io,warnings
 from contextlib import contextmanager,suppress
 from fastai.basics import *
 from fastai.callback.tracker import TrackerCallback
-from fastai.distributed import DistributedDL
 from hdkd_fastai.distill import *
 from hdkd_fastai.files import disk_remedy
 import subprocess,sys,tempfile

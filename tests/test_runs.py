@@ -82,6 +82,10 @@ def lesson_a_bar_for_the_terminal_a_line_for_the_log():
     assert slow_log(2).count('█')==8 # two epochs of five
     assert log.getvalue().count('\n')==1 and '\r' not in log.getvalue()
     assert term.getvalue().count('\n')==1 and term.getvalue().count('\r')==2*len(learn.dls.train)+1
+    with tempfile.TemporaryDirectory() as d, learn.no_bar(), learn.no_logging(), contextlib.redirect_stdout(io.StringIO()):
+        learn.fit(3, 1e-3, cbs=Resume(Path(d)/'last.ckpt'))
+        learn.fit(3, 1e-3, cbs=[Resume(Path(d)/'last.ckpt'), ProgressLine('student', out := io.StringIO())]) # nothing is left to do
+    assert out.getvalue().count('█')==20, out.getvalue()
     print(log.getvalue()+slow_log(5))
 
 
@@ -386,3 +390,16 @@ def lesson_refused_runs():
                          ('cannot be read as YAML', lambda: read_config(d/'broken.yaml'))):
             with expect_fail(ValueError, msg): call()
     print('\n'.join(lines).replace(str(d), '.'))
+
+    def warned(data, size, training):
+        "What `check_teacher` warns of, if a teacher of phantoms at 32x32 is to teach"
+        teacher,opener = hdkd_teacher_tiny(4, n_in=1),OpenImage(size, 'L')
+        teacher.meta = dict(kind='HDKDTeacher', mode='L', stats=opener.stats, size=32, info=dict(training=training))
+        with warnings.catch_warnings(record=True) as w:
+            warnings.simplefilter('always')
+            check_teacher(teacher, hdkd_tiny(4, n_in=1), opener, dict(data=data, method='hdkd', split='published', split_seed=0))
+        return [str(o.message) for o in w]
+    lines = warned('brain_tumor_mri', 64, dict(data=None)) + warned(None, 64, dict(data=None))
+    assert lines[0].startswith('the teacher was trained on phantoms at 32x32, this run has brain_tumor_mri at 64x64') and len(lines)==2
+    assert warned(None, 32, dict(data=None))==warned('a/phantoms', 32, dict(data='phantoms'))==warned('brain_tumor_mri', 64, {})==[] # the last says nothing of its training
+    print('\n'.join(lines))
