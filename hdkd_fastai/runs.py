@@ -413,7 +413,8 @@ def find_run(
     if not (begun or finished): return
     there = read_config(out)
     if diff := [k for k in config if config[k]!=there[k]]:
-        raise ValueError(f"{out} holds another run: its {diff[0]} is {there[diff[0]]}, here {config[diff[0]]}; choose another folder (out)")
+        theirs,ours = ('phantoms' if diff[0]=='data' and o[diff[0]] is None else o[diff[0]] for o in (there,config))
+        raise ValueError(f'{out} holds another run: its {diff[0]} is {theirs}, here {ours}; choose another folder (out)')
     if not finished: return
     print(f'{out} holds this run already')
     return read_run(out)
