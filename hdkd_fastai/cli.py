@@ -30,8 +30,11 @@ def run_command(
         print(f"{Path(sys.argv[0]).name}: {str(e).partition(':'+chr(10))[2].strip() or e}", file=sys.stderr) # fastai puts a line before what a callback says
         sys.exit(2)
     except BrokenPipeError: # whoever read standard output, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if goes_on: print(f'{Path(sys.argv[0]).name}: stopped, since nothing reads its output any more{goes_on}', file=sys.stderr)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        try:
+            if goes_on: print(f'{Path(sys.argv[0]).name}: stopped, since nothing reads its output any more{goes_on}', file=sys.stderr, flush=True)
+        except BrokenPipeError: os.dup2(nowhere, sys.stderr.fileno()) # 2>&1 | head
         sys.exit(141)
     except OSError as e: # a full disk, say
         from hdkd_fastai.files import disk_remedy

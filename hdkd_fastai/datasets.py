@@ -355,13 +355,14 @@ def run_audit(
     check_outside(path, out=out)
     is_ham = recognise(path)=='ham10000' # its classes stand in a table, not in folder names
     found = audit(ham10000_table(path, valid_pct=0) if is_ham else image_table(path), threshold)
-    o,props = found.to_dict(),found.properties().round(3)
-    props['p'] = ['<0.001' if p<.001 else f'{p:.3f}' for p in props.p]
+    if out is not None: _keep_audit(found, out, n)
+    o,props = found.to_dict(),found.properties()
+    p = ['<0.001' if p<.001 else f'{p:.2g}' for p in props.p]
+    guesses = props.round(3).assign(p=p) if len(props) else 'too few images of a class to tell'
     print(f'{len(found.table)} images of {Path(path).name}\n\nImages with copies (near: distance up to {threshold:g})\n{found.summary()}\n\n'
           f"Groups of copies: {o['groups']['with_copies']}, the largest of {o['groups']['largest']}; pairs of copies with different labels: {len(found.conflicts)}\n\n"
-          f'Guessing the class from how a file is stored: right how often, beside always naming the largest class; `predicts`: more than chance explains (p up to 0.001)\n{props}')
+          f'Guessing the class from how a file is stored (majority: by always naming the largest class; predicts: better than that, p up to 0.001)\n{guesses}')
     if found.summary().loc['test, copy in train','either']: print("\nTest images that also stand in train flatter every network; split='clean' (--split clean) leaves them out")
     if deep := int(found.table['mode'].astype(str).str.match('I|F').sum()): print(f'\n{deep} of {len(found.table)} files have more than 8 bits; training refuses them: convert them first')
     if o['unreadable']: print('\nUnreadable files', *(': '.join(u) for u in o['unreadable']), sep='\n')
-    if out is not None: _keep_audit(found, out, n)
     return found

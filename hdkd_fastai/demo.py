@@ -38,7 +38,7 @@ def prepare(
     opener = OpenImage(size, image_mode(df.file))
     classes,n_in = sorted(df.label.unique()),1 if opener.mode=='L' else 3
     student = model_families[model][2](len(classes), n_in=n_in, img_size=size)
-    if teacher: check_teacher(teacher := load_checkpoint(checkpoint_of(teacher), classes=classes), student, opener, dict(data=path, split='published', split_seed=seed))
+    if teacher: check_teacher(teacher := load_checkpoint(checkpoint_of(teacher), classes=classes), student, opener, dict(data=Path(path).resolve(), split='published', split_seed=seed))
     good = open_all(df, opener, skip_bad)
     if per_class is None: per_class = min(40, good[good.split=='train'].label.value_counts().min())
     balanced_subset(good, per_class, seed) # are there enough?

@@ -93,7 +93,7 @@ def check_teacher(
     opener:OpenImage, # How this run opens images
     config:dict=None # Arguments of `train_run`
 ):
-    "ValueError unless `teacher` takes such images and was trained on their kind, none of them this run's test images as far as is known, and has the student's stages where the method compares them; a warning if it knows another folder, or another size"
+    "ValueError unless `teacher` takes such images and was trained on their kind, none of them this run's test images as far as is known, and has the student's stages where the method compares them; a warning if its checkpoint tells of another folder's images, or of another size"
     kind,pairs = teacher.meta['kind'],[('image mode', teacher.meta['mode'], opener.mode), ('normalisation', *(np.round(o, 4).tolist() for o in (teacher.meta['stats'], opener.stats)))]
     if (config or {}).get('method') not in answer_methods:
         if kind!='HDKDTeacher': raise ValueError(f"the teacher's checkpoint holds {getattr(teacher, 'peer', {}).get('name', kind)}, but stages are compared with those of an HDKDTeacher; use one, or hdkd_train's method {' or '.join(answer_methods)}, which copies answers alone")
@@ -162,7 +162,7 @@ def checkpoint_of(
 # %% ../nbs/17_runs.ipynb #999ab891
 class ProgressLine(Callback):
     "A line per network, whose bar moves in a terminal; in a log, a line when an epoch ends, at most one in `every` seconds, and the last"
-    order,_only_train_loop = 60,True
+    order,_only_train_loop = 80,True # after Resume: the epoch is safe before it is told
     def __init__(self,
         title:str, # Begins the line
         out=None, # Text stream; None: standard output
@@ -374,7 +374,8 @@ def save_figure(
     path:Path # PNG file
 ):
     "Write a figure and close it"
-    for o in fig.findobj(Text): o.set_parse_math(False) # a class may have two dollar signs
+    for o in fig.findobj(Text):
+        if '$' in o.get_text() and 'mathdefault' not in o.get_text(): o.set_parse_math(False) # a class; matplotlib's own numbers stay
     fig.savefig(path, dpi=120, bbox_inches='tight')
     plt.close(fig)
 
@@ -412,9 +413,9 @@ def find_run(
     begun,finished = any(out.glob('last.ckpt*')),(out/'run.json').exists()
     if not (begun or finished): return
     there = read_config(out)
-    if diff := [k for k in config if config[k]!=there[k]]:
-        theirs,ours = ('phantoms' if diff[0]=='data' and o[diff[0]] is None else o[diff[0]] for o in (there,config))
-        raise ValueError(f'{out} holds another run: its {diff[0]} is {theirs}, here {ours}; choose another folder (out)')
+    if k := first(o for o in config if config[o]!=there[o]):
+        show = lambda o: 'phantoms' if k=='data' and o is None else o
+        raise ValueError(f'{out} holds another run: its {k} is {show(there[k])}, here {show(config[k])}; choose another folder (out)')
     if not finished: return
     print(f'{out} holds this run already')
     return read_run(out)
@@ -502,8 +503,9 @@ def train_run(
         with learn.no_bar(), learn.no_logging(): learn.fit_recipe(c.recipe, c.epochs, c.lr, cbs=[ProgressLine(network), StopOnNaN(), resume])
         ev = evaluate(learn)
         exact = ' in float32' if (fast_choice(learn) or {}).get('dtype')==torch.bfloat16 else '' # the progress line's figures were in bfloat16
+        res = write_run(out, learn, images, ev, dict(config=config, **ids, seconds=round(time.time()-start+resume.earlier)))
         print(f'validation{exact}: {ev}; {out}{os.sep} holds network, history and configuration')
-        return write_run(out, learn, images, ev, dict(config=config, **ids, seconds=round(time.time()-start+resume.earlier)))
+        return res
 
 # %% ../nbs/17_runs.ipynb #88757870
 def repeat_run(

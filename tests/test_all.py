@@ -91,6 +91,7 @@ def lesson_the_requirements_are_enough():
 
     ours = required('hdkd-fastai')
     hidden = sorted(k for k,v in packages_distributions().items() if not {canonicalize_name(o) for o in v}&ours)
+    assert {'fastai','torch','spacy'}<=ours and {'accelerate','timm','onnx'}<={*hidden}
     src = f"""import sys,warnings; warnings.simplefilter('ignore')
 from importlib.machinery import PathFinder
 find,PathFinder.find_spec = PathFinder.find_spec,lambda name,*args: None if name.partition('.')[0] in {hidden} else find(name,*args)
@@ -98,5 +99,4 @@ from hdkd_fastai.all import *
 run_demo(size=32, per_class=8, epochs=1, teacher_epochs=1, out=sys.argv[1], phantoms=dict(n_train=20, n_test=8))"""
     with tempfile.TemporaryDirectory() as d: p = subprocess.run([sys.executable, '-c', src, d], capture_output=True, text=True)
     assert p.returncode==0, p.stderr
-    assert {'fastai','torch','spacy'}<=ours and {'accelerate','timm','onnx'}<={*hidden}
     f"{len(ours)} distributions are required, {len(hidden)} modules were hidden: {', '.join(o for o in hidden if o in ('accelerate','fastapi','nbdev','onnx','timm','transformers'))} and others"
