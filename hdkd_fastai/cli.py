@@ -25,7 +25,10 @@ def run_command(
     from importlib import import_module # here, so that --help need not wait for torch
     module,func = name.split('.')
     goes_on = '; the same command goes on from there' if func in ('train_run','repeat_run','run_tables') else ''
-    try: return getattr(import_module(f'hdkd_fastai.{module}'), func)(**kwargs)
+    try:
+        res,goes_on = getattr(import_module(f'hdkd_fastai.{module}'), func)(**kwargs),'' # it is done
+        sys.stdout.flush() # and may find that nothing reads the rest
+        return res
     except ValueError as e:
         print(f"{Path(sys.argv[0]).name}: {str(e).partition(':'+chr(10))[2].strip() or e}", file=sys.stderr) # fastai puts a line before what a callback says
         sys.exit(2)

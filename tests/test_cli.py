@@ -64,11 +64,11 @@ def lesson_hdkd_train():
         judged = forked('hdkd_evaluate', d/'teacher', d/'hdkd', '--out', d/'both')
         written = sorted(o.name for o in (d/'both').iterdir())
         line = ' '.join(map(str, (Path(sys.executable).with_name('hdkd_train'), *small, '--network', 'student', '--out', d/'cut')))
-        cut = subprocess.run(['bash', '-o', 'pipefail', '-c', f'{line} 2>&1 | head -n 1'], capture_output=True, text=True)
+        cut = subprocess.run(['bash', '-o', 'pipefail', '-c', f'{line} 2>&1 | true'], capture_output=True, text=True)
     assert all(o.returncode==0 for o in (*res, judged)), (res, judged)
     assert not any(o.stderr for o in (*res, judged)), res # phantoms have the class names of the Brain Tumor MRI set, and are not compared with it
     assert nets[0]==nets[1]!=nets[2]
-    assert cut.returncode==141 and len(cut.stdout.splitlines())==1 and not cut.stderr, cut
+    assert cut.returncode==141 and not cut.stdout+cut.stderr, cut
     assert written==['test_activation_maps.png','test_comparison.json','test_comparison.png'] and 'Compared with teacher' in judged.stdout
     print((res[1].stdout+judged.stdout).replace(str(d), '.'))
 
