@@ -144,7 +144,7 @@ def open_all(
     bad = [o is not None for o in errors]
     if any(bad) and not skip_bad:
         more = f' ({sum(bad)-1} more like it)' if sum(bad)>1 else ''
-        raise ValueError(f'cannot read {first(o for o in errors if o)}{more}; mend or remove it, or leave such files out with --skip-bad (skip_bad=True)')
+        raise ValueError(f'cannot read {first(o for o in errors if o)}{more}; mend or remove it, or train without such files (--skip-bad, skip_bad=True)')
     good = df[~np.array(bad, dtype=bool)].reset_index(drop=True)
     groups = lambda o: set(zip(o.split, o.label))
     if lost := groups(df)-groups(good):

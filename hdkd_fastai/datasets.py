@@ -362,7 +362,7 @@ def run_audit(
     print(f'{len(found.table)} images of {Path(path).name}\n\nImages with copies (near: distance up to {threshold:g})\n{found.summary()}\n\n'
           f"Groups of copies: {o['groups']['with_copies']}, the largest of {o['groups']['largest']}; pairs of copies with different labels: {len(found.conflicts)}\n\n"
           f'Guessing the class from how a file is stored (majority: by always naming the largest class; predicts: better than that, p up to 0.001)\n{guesses}')
-    if found.summary().loc['test, copy in train','either']: print("\nTest images that also stand in train flatter every network; split='clean' (--split clean) leaves them out")
+    if found.summary().loc['test, copy in train','either']: print("\nTest images that also stand in train may flatter a network; split='clean' (--split clean) leaves them out")
     if deep := int(found.table['mode'].astype(str).str.match('I|F').sum()): print(f'\n{deep} of {len(found.table)} files have more than 8 bits; training refuses them: convert them first')
     if o['unreadable']: print('\nUnreadable files', *(': '.join(u) for u in o['unreadable']), sep='\n')
     return found

@@ -64,7 +64,7 @@ class HDKDLast(Callback):
 # %% ../nbs/07_distill.ipynb #0660d852
 class HDKDCallback(Callback):
     "Distil `teacher` into the learner's model by logits and stage features: Eq. 8 of HDKD (arXiv 2407.07516)"
-    order,run_valid,_only_train_loop = -float('inf'),False,True
+    order,run_valid,_only_train_loop = -float('inf'),False,True # first of all; `learn.summary()` leaves it out
     owner,end_hook,asked,compare,feats,kd,feat,terms,n_images = None,None,None,None,None,None,None,None,0
     def __init__(self,
         teacher:nn.Module, # Trained teacher, or its `Learner`; moved to the learner's device, otherwise left as it is
@@ -85,6 +85,8 @@ class HDKDCallback(Callback):
         if feat_weight<0: raise ValueError(f'feat_weight is {feat_weight}; it must not be negative')
         if len(teacher_stages)!=len(student_stages):
             raise ValueError(f'{len(student_stages)} student_stages but {len(teacher_stages)} teacher_stages; they are paired by position')
+        if logit_loss and (temperature,kd_reduction)!=(1.,'batchmean'): raise ValueError('temperature and kd_reduction are those of logit_distillation_loss; give them to logit_loss by functools.partial')
+        if feature_loss and stage_power!=1: raise ValueError('stage_power is that of feature_distillation_loss; give it to feature_loss by functools.partial')
         logit_distillation_loss(torch.zeros(1, 2), torch.zeros(1, 2), temperature, kd_reduction) # these two are checked there
         store_attr()
         self.last = HDKDLast(self)
@@ -164,6 +166,34 @@ def before_train(self:HDKDCallback):
     self.asked,self.compare = unwrap_model(self.teacher),feature_distillation_loss # a compiled teacher that was traced before would skip the hooks
     self.sums,self.n_images,self.trained = torch.zeros(3),0,True
 
+# %% ../nbs/07_distill.ipynb #9e83c2ba
+def check_fired(
+    feats:list, # What the stages' hooks stored
+    names:tuple, # The stages' names
+    who:str # 'student' or 'teacher'
+):
+    "ValueError unless every stage gave one tensor"
+    if silent := [n for n,o in zip(names, feats) if not isinstance(o, Tensor)]:
+        raise ValueError(f"no features from stage {', '.join(silent)} of the {who}: its forward pass did not call that module, or the "
+                         "module does not return one tensor. Name other stages; in a compiled model, compile the stages one by one")
+
+# %% ../nbs/07_distill.ipynb #7b1e40c2
+def keep_output(module, inp, out):
+    "Forward hook: what a module gives, and how often it was changed in place until now"
+    return out,getattr(out, '_version', None)
+
+def as_kept(
+    kept:list, # What `keep_output` gave for each stage; None where it was not called
+    names:tuple, # The stages' names
+    who:str # 'student' or 'teacher'
+)->list: # The stages' features
+    "ValueError unless every stage gave one tensor and that is as it was"
+    feats = [o and o[0] for o in kept]
+    check_fired(feats, names, who)
+    if bad := [n for n,(o,version) in zip(names, kept) if o._version!=version]:
+        raise ValueError(f"what stage {', '.join(bad)} of the {who} gives is changed in place by the layer after it; give that layer inplace=False, or name it as the stage")
+    return feats
+
 # %% ../nbs/07_distill.ipynb #1656a62a
 @patch
 def hook_student(self:HDKDCallback):
@@ -205,34 +235,6 @@ def after_pred(self:HDKDCallback):
                          'both need the same classes in the same order')
     self.kd = self.logit_loss(heads[-1], logits) if self.logit_loss else logit_distillation_loss(heads[-1], logits, self.temperature, self.kd_reduction)
     self.feat = self.feature_loss(feats, theirs) if self.feature_loss else self.compare(feats, theirs, self.stage_power)
-
-# %% ../nbs/07_distill.ipynb #9e83c2ba
-def check_fired(
-    feats:list, # What the stages' hooks stored
-    names:tuple, # The stages' names
-    who:str # 'student' or 'teacher'
-):
-    "ValueError unless every stage gave one tensor"
-    if silent := [n for n,o in zip(names, feats) if not isinstance(o, Tensor)]:
-        raise ValueError(f"no features from stage {', '.join(silent)} of the {who}: its forward pass did not call that module, or the "
-                         "module does not return one tensor. Name other stages; in a compiled model, compile the stages one by one")
-
-# %% ../nbs/07_distill.ipynb #7b1e40c2
-def keep_output(module, inp, out):
-    "Forward hook: what a module gives, and how often it was changed in place until now"
-    return out,getattr(out, '_version', None)
-
-def as_kept(
-    kept:list, # What `keep_output` gave for each stage; None where it was not called
-    names:tuple, # The stages' names
-    who:str # 'student' or 'teacher'
-)->list: # The stages' features
-    "ValueError unless every stage gave one tensor and that is as it was"
-    feats = [o and o[0] for o in kept]
-    check_fired(feats, names, who)
-    if bad := [n for n,(o,version) in zip(names, kept) if o._version!=version]:
-        raise ValueError(f"what stage {', '.join(bad)} of the {who} gives is changed in place by the layer after it; give that layer inplace=False, or name it as the stage")
-    return feats
 
 # %% ../nbs/07_distill.ipynb #cad220c7
 @patch

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager,nullcontext
 from functools import partial
 from itertools import cycle
 from fastai.basics import *
@@ -100,11 +100,12 @@ def evaluate(
     learn:Learner, # Trained learner of a classifier
     dl:DataLoader=None # Labelled images; None: the validation part
 )->Evaluation: # Images in the order of `dl`'s dataset
-    "Run `learn` over `dl`, quietly; ValueError without images or labels, or with several labels an image"
+    "Run `learn` over `dl`, quietly and without augmentation; ValueError without images or labels, or with several labels an image"
     dl = learn.dls.valid if dl is None else dl
     if not len(dl.dataset): raise ValueError('the dataloader has no images; expected at least one')
     act = getattr(learn.loss_func, 'activation', None) or partial(F.softmax, dim=-1)
-    with quietly(learn): probs,targs = learn.get_preds(dl=dl.new(shuffle=False, drop_last=False), act=act)
+    plain = getattr(dl.dataset, 'set_split_idx', nullcontext)
+    with quietly(learn), plain(1): probs,targs = learn.get_preds(dl=dl.new(shuffle=False, drop_last=False), act=act)
     if not isinstance(targs, Tensor):
         raise ValueError('the images have no labels; make the dataloader with `dls.test_dl(items, with_labels=True)`')
     names = image_names(dl)

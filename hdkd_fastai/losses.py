@@ -72,8 +72,8 @@ def relation_distillation_loss(
     teacher_feats:list, # Of each stage `[B, ...]`
     stage_power:float=0. # Stage j weighs j**stage_power
 )->Tensor: # Scalar, in float32 or wider
-    "Smooth L1 distance of the distances between images, in units of their mean, RKD-D (arXiv 1904.05068); ValueError for one image"
-    if len(student_feats[0])<2: raise ValueError('a batch of one image has no relations; use batches of two or more (drop_last)')
+    "Smooth L1 distance of the distances between images, in units of their mean, RKD-D (arXiv 1904.05068); ValueError for fewer than three images"
+    if student_feats and (n := len(student_feats[0]))<3: raise ValueError(f'a batch of {n} images has no relations to compare; use batches of three or more (drop_last)')
     def relations(o):
         d = torch.pdist(o.flatten(2).mean(2) if o.ndim>2 else o)
         return d/d.mean().clamp_min(1e-12)

@@ -26,10 +26,13 @@ def write_whole(
         with open(part, 'wb') as f:
             write(f)
             f.flush(); os.fsync(f.fileno())
+        if keep is not None and path.exists():
+            Path(keep).unlink(missing_ok=True)
+            try: os.link(path, keep)
+            except OSError: shutil.copyfile(path, keep) # a file system without links
     except BaseException:
         with suppress(OSError): part.unlink()
         raise
-    if keep is not None and path.exists(): os.replace(path, keep)
     os.replace(part, path)
 
 # %% ../nbs/10a_resume.ipynb #be0407f5
@@ -147,7 +150,7 @@ def load_state(self:Resume):
 def _begin(self:Resume):
     "Once in a fit: read the file, or make sure that it can be written"
     self.begun,self.settings,self.done,self.earlier,self.start = True,self._fit_settings(),0,0.,time.time()
-    if self.path.exists() or self.previous.exists():
+    if self.path.exists():
         self.state = self.load_state()
         self.done,self.earlier = self.state['done'],self.state['seconds']
         print(f"{self.path}: {self.done} of {self.n_epoch} epochs {'was' if self.done==1 else 'were'} done before")

@@ -343,8 +343,8 @@ def method_kw(
 )->dict: # Arguments of `HDKDCallback`
     "How a run's teacher teaches"
     c,kw = NS(**config),dict(methods[config['method']])
-    if f := kw.get('feature_loss'): kw['feature_loss'] = partial(f, stage_power=c.stage_power)
-    return kw | dict(alpha=c.alpha if 'alpha' in method_settings[c.method] else 0, temperature=c.temperature, feat_weight=c.feat_weight, stage_power=c.stage_power)
+    kw |= dict(feature_loss=partial(f, stage_power=c.stage_power)) if (f := kw.get('feature_loss')) else dict(stage_power=c.stage_power)
+    return kw | dict(alpha=c.alpha if 'alpha' in method_settings[c.method] else 0, temperature=c.temperature, feat_weight=c.feat_weight)
 
 # %% ../nbs/17_runs.ipynb #f58d7c52
 def run_learner(

@@ -137,7 +137,7 @@ def student_learner(
 @delegates(Learner.__init__)
 def hdkd_learner(
     dls:DataLoaders, # Images and labels
-    teacher:nn.Module, # A trained teacher of the same family
+    teacher:nn.Module, # Trained teacher with stages of equal shape, best its `Learner`, whose classes are then checked
     model:str='base', # 'base' or 'tiny'
     model_kw:dict=None, # Passed to `hdkd`
     hdkd_kw:dict=None, # Passed to `HDKDCallback`

@@ -318,11 +318,11 @@ def lesson_nothing_is_left_behind():
 def lesson_three_numbers_per_epoch():
     learn = tiny_learner(hdkd_kw=dict(alpha=.25, feat_weight=2.), opt_func=SGD)
     terms = []
-    class Terms(Callback):
+    class Totals(Callback):
         "The total loss of every training batch"
         def after_batch(self):
             if self.training: terms.append((self.loss.item(), len(self.yb[0])))
-    learn.add_cb(Terms)
+    learn.add_cb(Totals)
     xb,yb = learn.dls.train.one_batch()
     learn.dls.loaders[0] = [(xb,yb), (xb[:4],yb[:4])]           # a smaller last batch counts for less
     with redirect_stdout(io.StringIO()): learn.fit(1, 0.)

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager,nullcontext
 from functools import partial
 from itertools import cycle
 from fastai.basics import *
@@ -177,6 +177,8 @@ def lesson_from_a_learner():
     torch.testing.assert_close(e.probs, byhand, rtol=1e-4, atol=1e-5)
     valid = evaluate(learn)
     assert valid.n==len(dls.valid_ds)==80 and abs(valid.accuracy-before[-1][2])<1e-6 and evaluate(learn, dls.train.new(bs=30)).n==320
+    mirrored = phantom_dls(n_train=100, n_test=25, size=32, difficulty=0., bs=16, batch_tfms=Dihedral(p=1., draw=1)).train # the same images, but for their augmentation
+    torch.testing.assert_close(evaluate(learn, mirrored).probs, evaluate(learn, dls.train).probs, rtol=1e-4, atol=1e-5)
     learn.loss_func = nn.CrossEntropyLoss()
     torch.testing.assert_close(evaluate(learn, test_dl).probs, e.probs, rtol=0, atol=1e-6)
     valid

@@ -63,6 +63,15 @@ def lesson_the_gradient_and_why_t():
     torch.testing.assert_close(grads[64.], limit.detach(), rtol=0, atol=2e-3)
     pd.DataFrame({**{f't={t:g}': g[0] for t,g in grads.items()}, 'limit': limit[0].detach()}).rename_axis('class').round(4)
 
+    z_t = torch.tensor([[9., 1, 0, -2]])
+    def length(loss):
+        "Of the gradient for a student whose logits are all zero"
+        z_s = torch.zeros(1, 4, requires_grad=True)
+        return torch.autograd.grad(loss(z_s), z_s)[0].norm().item()
+    lengths = {f't={t}': length(lambda z: logit_distillation_loss(z, z_t, temperature=t)) for t in (1,2,4,16)}
+    torch.testing.assert_close(lengths['t=4'], 4*(.25-(z_t/4).softmax(1)).norm().item())
+    pd.Series({'labels': length(lambda z: F.cross_entropy(z, torch.tensor([0]))), **lengths}).round(2)
+
 
 def lesson_features():
     torch.manual_seed(2)
@@ -122,7 +131,7 @@ def lesson_rivals():
     small = np.abs(d[0]-d[1])
     rkd = relation_distillation_loss([s, 7*s], [t, t])
     torch.testing.assert_close(rkd.item(), 2*np.where(small<1, small**2/2, small-.5).mean(), rtol=1e-6, atol=0)
-    f,g,half = torch.rand(3, 2, 4, 4),torch.rand(3, 5, 2, 2),torch.ones(2, 3, 4, 4).bfloat16()
+    f,g,half = torch.rand(3, 2, 4, 4),torch.rand(3, 5, 2, 2),torch.ones(3, 3, 4, 4).bfloat16()
     torch.testing.assert_close(relation_distillation_loss([f], [g]), relation_distillation_loss([f.mean((2,3))], [g.mean((2,3))])) # of maps, the means
     assert relation_distillation_loss([half], [half])==0 # no distances at all
     assert hard_distillation_loss(half[...,0,0], half[...,0,0]).dtype==attention_transfer_loss([half], [half]).dtype==torch.float32
@@ -136,8 +145,8 @@ def lesson_what_goes_wrong():
     with expect_fail(ValueError, 'student [(2, 64, 8, 8), (2, 96, 4, 4)], teacher [(2, 64, 8, 8), (2, 96, 8, 8)]'):
         feature_distillation_loss([torch.zeros(2, 64, 8, 8), torch.zeros(2, 96, 4, 4)], [torch.zeros(2, 64, 8, 8), torch.zeros(2, 96, 8, 8)])
     with expect_fail(ValueError, 'pick stages of the same resolution'): attention_transfer_loss([torch.zeros(2, 3, 8, 8)], [torch.zeros(2, 5, 4, 4)])
-    with expect_fail(ValueError, '2 stages of the student, 1 of the teacher'): relation_distillation_loss([torch.zeros(2, 3)]*2, [torch.zeros(2, 3)])
-    with expect_fail(ValueError, 'batches of two or more'): relation_distillation_loss([torch.zeros(1, 3)], [torch.zeros(1, 3)])
+    with expect_fail(ValueError, '2 stages of the student, 1 of the teacher'): relation_distillation_loss([torch.zeros(3, 3)]*2, [torch.zeros(3, 3)])
+    with expect_fail(ValueError, 'a batch of 2 images has no relations to compare; use batches of three or more'): relation_distillation_loss([torch.rand(2, 3)], [torch.rand(2, 3)])
     with expect_fail(ValueError, 'temperature is 0'): logit_distillation_loss(torch.zeros(1, 4), torch.zeros(1, 4), temperature=0)
     with expect_fail(ValueError, "'batchmean' or 'official'"): logit_distillation_loss(torch.zeros(1, 4), torch.zeros(1, 4), reduction='mean')
     try: feature_distillation_loss([torch.zeros(2, 64, 8, 8)], [torch.zeros(2, 64, 4, 4)])

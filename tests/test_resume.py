@@ -66,15 +66,20 @@ from hdkd_fastai.resume import *
 
 
 def lesson_written_whole_or_not_at_all():
+    from unittest import mock
     with tempfile.TemporaryDirectory() as d:
         f = Path(d)/'state'
         write_whole(f, lambda o: o.write(b'first'))
         def broken(o): o.write(b'sec'); raise OSError('disk full')
         with expect_fail(OSError, 'disk full'): write_whole(f, broken)
         left = {o.name:o.read_bytes() for o in Path(d).iterdir()}
-        write_whole(f, lambda o: o.write(b'second'), keep=f.with_name('before'))
-        kept = {o.name:o.read_bytes() for o in Path(d).iterdir()}
-    assert left=={'state':b'first'} and kept=={'state':b'second', 'before':b'first'}
+        kept,replace,there = [],os.replace,[]
+        def watched(part, path): there.append(path.read_bytes()); replace(part, path)
+        for new,link in ((b'second',os.link), (b'third',mock.Mock(side_effect=OSError))): # with and without links
+            with mock.patch('os.link', link), mock.patch('os.replace', watched): write_whole(f, lambda o: o.write(new), keep=f.with_name('before'))
+            kept.append({o.name:o.read_bytes() for o in Path(d).iterdir()})
+    assert left=={'state':b'first'} and kept==[{'state':b'second', 'before':b'first'}, {'state':b'third', 'before':b'second'}]
+    assert there==[b'first',b'second'] # `path` is there at every moment
     left, kept
 
 
@@ -128,8 +133,10 @@ def lesson_files_that_do_not_belong():
         with expect_fail(ValueError, 'hyper-parameter lr'): small_fit(ckpt, epochs=1, lr=1e-3)
         with expect_fail(ValueError, 'its seed is 0, here 1'): small_fit(ckpt, epochs=1, seed=1)
         kept = ckpt.read_bytes()==data
-        ckpt.rename(ckpt.with_name('ckpt.previous'))
-        with expect_fail(ValueError, 'ckpt.previous belongs to another fit'): small_fit(ckpt, epochs=2)
+        small_fit(ckpt, epochs=1) # nothing to do
+        ckpt.rename(ckpt.with_name('ckpt.previous')) # as if the file of a longer fit had been deleted
+        anew = small_fit(ckpt, epochs=2)
+        assert len(anew.recorder.values)==2 and read_state(ckpt)['done']==2 and read_state(ckpt.with_name('ckpt.previous'))['done']==1
         ckpt.with_name('ckpt.previous').unlink()
         for o in (data[:len(data)//2], b'some text', b''):
             ckpt.write_bytes(o)

@@ -115,7 +115,7 @@ def lesson_one_training():
     assert df.kd_loss['hard']>df.kd_loss['logits'] and (df.feat_loss['hdkd']>0)
     told = {o: run_learner({**config, 'method':o, 'temperature':2., 'stage_power':.5}, images, teacher).hdkd for o in ('hdkd','attention','relations')}
     assert [getattr(told['hdkd'], o) for o in ('alpha','temperature','feat_weight','stage_power')]==[.3, 2., 3., .5]
-    feats = [[torch.rand(2, 3, 4, 4) for _ in range(2)] for _ in range(2)]
+    feats = [[torch.rand(3, 3, 4, 4) for _ in range(2)] for _ in range(2)]
     for o,loss in dict(attention=attention_transfer_loss, relations=relation_distillation_loss).items(): torch.testing.assert_close(told[o].feature_loss(*feats), loss(*feats, stage_power=.5))
     first_weights = [run_learner({**config, 'network':'student', 'seed':o}, images).model.stage1[0][0].weight for o in (0,0,1)]
     assert torch.equal(*first_weights[:2]) and not torch.equal(*first_weights[1:]) and run_learner({**config, 'network':'student', 'bs':8}, images).dls.bs==8
