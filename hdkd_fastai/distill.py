@@ -85,8 +85,8 @@ class HDKDCallback(Callback):
         if feat_weight<0: raise ValueError(f'feat_weight is {feat_weight}; it must not be negative')
         if len(teacher_stages)!=len(student_stages):
             raise ValueError(f'{len(student_stages)} student_stages but {len(teacher_stages)} teacher_stages; they are paired by position')
-        if logit_loss and (temperature,kd_reduction)!=(1.,'batchmean'): raise ValueError('temperature and kd_reduction are those of logit_distillation_loss; give them to logit_loss by functools.partial')
-        if feature_loss and stage_power!=1: raise ValueError('stage_power is that of feature_distillation_loss; give it to feature_loss by functools.partial')
+        if logit_loss and (temperature,kd_reduction)!=(1.,'batchmean'): raise ValueError('temperature and kd_reduction belong to logit_distillation_loss; leave them out beside another logit_loss, or set them in it (functools.partial)')
+        if feature_loss and stage_power!=1: raise ValueError('stage_power belongs to feature_distillation_loss; leave it out beside another feature_loss, or set it in that (functools.partial)')
         logit_distillation_loss(torch.zeros(1, 2), torch.zeros(1, 2), temperature, kd_reduction) # these two are checked there
         store_attr()
         self.last = HDKDLast(self)

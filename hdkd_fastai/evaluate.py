@@ -100,7 +100,7 @@ def evaluate(
     learn:Learner, # Trained learner of a classifier
     dl:DataLoader=None # Labelled images; None: the validation part
 )->Evaluation: # Images in the order of `dl`'s dataset
-    "Run `learn` over `dl`, quietly and without augmentation; ValueError without images or labels, or with several labels an image"
+    "Run `learn` over `dl`, quietly and without the augmentation of fastai's `Datasets`; ValueError without images or labels, or with several labels an image"
     dl = learn.dls.valid if dl is None else dl
     if not len(dl.dataset): raise ValueError('the dataloader has no images; expected at least one')
     act = getattr(learn.loss_func, 'activation', None) or partial(F.softmax, dim=-1)

@@ -219,6 +219,7 @@ def training_settings(
     recorder,opt = getattr(learn, 'recorder', None),learn.opt.hypers[-1] if learn.opt else {}
     lrs,epochs = getattr(recorder, 'lrs', ()),getattr(recorder, 'values', None) # a schedule leaves its last rate in the optimiser
     kd = {k:getattr(hdkd, k) for k in ('alpha','temperature','feat_weight','stage_power')} if hdkd else {}
+    for o in (hdkd.logit_loss,hdkd.feature_loss) if hdkd else (): kd |= {k:v for k,v in getattr(o, 'keywords', {}).items() if k in kd} # of a partial
     return dict(epochs=None if epochs is None else len(epochs), batch_size=learn.dls.bs, images=len(learn.dls.train_ds), loss=type(learn.loss_func).__name__,
                 **({'lr':float(max(lrs))} if lrs else {}), **({'wd':float(opt['wd'])} if 'wd' in opt else {}), **({'distilled': kd} if hdkd else {}))
 

@@ -26,10 +26,11 @@ def write_whole(
         with open(part, 'wb') as f:
             write(f)
             f.flush(); os.fsync(f.fileno())
-        if keep is not None and path.exists():
+        if keep is not None:
             Path(keep).unlink(missing_ok=True)
-            try: os.link(path, keep)
-            except OSError: shutil.copyfile(path, keep) # a file system without links
+            if path.exists():
+                try: os.link(path, keep)
+                except OSError: shutil.copyfile(path, keep) # a file system without links
     except BaseException:
         with suppress(OSError): part.unlink()
         raise

@@ -344,7 +344,8 @@ def method_kw(
     "How a run's teacher teaches"
     c,kw = NS(**config),dict(methods[config['method']])
     kw |= dict(feature_loss=partial(f, stage_power=c.stage_power)) if (f := kw.get('feature_loss')) else dict(stage_power=c.stage_power)
-    return kw | dict(alpha=c.alpha if 'alpha' in method_settings[c.method] else 0, temperature=c.temperature, feat_weight=c.feat_weight)
+    if 'logit_loss' not in kw: kw['temperature'] = c.temperature
+    return kw | dict(alpha=c.alpha if 'alpha' in method_settings[c.method] else 0, feat_weight=c.feat_weight)
 
 # %% ../nbs/17_runs.ipynb #f58d7c52
 def run_learner(

@@ -345,6 +345,8 @@ def lesson_three_numbers_per_epoch():
         kd[o] = learn.recorder.values[0][-2]
     assert abs(kd['batchmean']/kd['official']-4)<1e-3 # also divided by four classes
     with expect_fail(ValueError, 'alpha is -0.1'): HDKDCallback(None, alpha=-.1)
+    with expect_fail(ValueError, 'beside another logit_loss'): HDKDCallback(None, temperature=2., logit_loss=hard_distillation_loss)
+    with expect_fail(ValueError, 'beside another feature_loss'): HDKDCallback(None, stage_power=0., feature_loss=attention_transfer_loss)
     kd
 
 

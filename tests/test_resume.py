@@ -135,6 +135,9 @@ def lesson_files_that_do_not_belong():
         kept = ckpt.read_bytes()==data
         small_fit(ckpt, epochs=1) # nothing to do
         ckpt.rename(ckpt.with_name('ckpt.previous')) # as if the file of a longer fit had been deleted
+        anew = small_fit(ckpt, epochs=1, lr=1e-4)
+        assert sorted(os.listdir(d))==['ckpt'] # what was before is gone
+        ckpt.rename(ckpt.with_name('ckpt.previous'))
         anew = small_fit(ckpt, epochs=2)
         assert len(anew.recorder.values)==2 and read_state(ckpt)['done']==2 and read_state(ckpt.with_name('ckpt.previous'))['done']==1
         ckpt.with_name('ckpt.previous').unlink()

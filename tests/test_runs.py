@@ -113,10 +113,12 @@ def lesson_one_training():
     np.testing.assert_allclose(df.train_loss.astype(float), by_hand.astype(float), rtol=1e-5)
     assert list(df.heads)==[2-o for o in alone] and (df.feat_loss[['logits','hard']]==0).all() and df.feat_loss[['hdkd','attention','relations']].nunique()==3
     assert df.kd_loss['hard']>df.kd_loss['logits'] and (df.feat_loss['hdkd']>0)
-    told = {o: run_learner({**config, 'method':o, 'temperature':2., 'stage_power':.5}, images, teacher).hdkd for o in ('hdkd','attention','relations')}
+    told = {o: run_learner({**config, 'method':o, 'temperature':2., 'stage_power':.5}, images, teacher).hdkd for o in ('hdkd','hard','attention','relations')}
     assert [getattr(told['hdkd'], o) for o in ('alpha','temperature','feat_weight','stage_power')]==[.3, 2., 3., .5]
     feats = [[torch.rand(3, 3, 4, 4) for _ in range(2)] for _ in range(2)]
     for o,loss in dict(attention=attention_transfer_loss, relations=relation_distillation_loss).items(): torch.testing.assert_close(told[o].feature_loss(*feats), loss(*feats, stage_power=.5))
+    assert [training_settings(run_learner({**config, 'method':o, 'stage_power':.5}, images, teacher))['distilled']['stage_power'] for o in ('hdkd','relations')]==[.5,.5]
+    assert told['hard'].temperature==1 # it has none
     first_weights = [run_learner({**config, 'network':'student', 'seed':o}, images).model.stage1[0][0].weight for o in (0,0,1)]
     assert torch.equal(*first_weights[:2]) and not torch.equal(*first_weights[1:]) and run_learner({**config, 'network':'student', 'bs':8}, images).dls.bs==8
     df.round(4)
