@@ -36,20 +36,21 @@ def image_dls(
     batch_tfms:list=None, # Augmentation, on batches
     device=None, # Default: the GPU if there is one
     num_workers:int=0 # Images come from memory, so other processes would only cost
-)->DataLoaders: # Over the train and valid rows; `dls.test_dl(rows, with_labels=True)` takes test rows
+)->DataLoaders: # Over the train and valid rows; test rows go to `evaluate`, or to `dls.test_dl(rows, with_labels=True)`
     "fastai `DataLoaders` from a table of images"
     block,bs = image_block(opener, sorted(df.label.unique()), batch_tfms),min(bs, int((df.split=='train').sum()))
     return block.dataloaders(df[df.split!='test'], bs=bs, device=device, num_workers=num_workers)
 
 # %% ../nbs/08e_data.ipynb #d54ea34d
-@delegates(dataset_table)
+@delegates(dataset_table, but=['seed'])
 def dataset_dls(
     path:Path, # Folder of a data set
     size:int=224, # Height and width
     bs:int=32, # Images in a batch
     split:str='published', # 'published' or 'clean', as in `dataset_table`
     n:int=None, # Training images per class (the paper: 50, 100, 150), as in `dataset_subset`; None: the whole training part
-    seed:int=0, # For split and subset
+    seed:int=0, # For the choice of `n` images
+    split_seed:int=0, # For the split: the same for a teacher and its students, or these are tested on images that it knows
     kind:str=None, # 'brain_tumor_mri', 'ham10000' or 'image_folder'; None: what `recognise` says
     preload:bool=True, # Open every image now?
     skip_bad:bool=False, # Leave unreadable files out instead of raising?
@@ -59,10 +60,10 @@ def dataset_dls(
     device=None, # Default: the GPU if there is one
     num_workers:int=0, # Processes that open images, for `keep=False`
     **kwargs
-)->DataLoaders: # `table` holds all rows, `test_rows` those for `dls.test_dl(dls.test_rows, with_labels=True)`
+)->DataLoaders: # `table` holds all rows, `test_rows` those for `evaluate(learn, dls.test_rows)`
     "fastai `DataLoaders` of any data set in a folder; ValueError says what is wrong with it"
     check_outside(path, cache=cache)
-    whole = dataset_table(path, split, seed=seed, kind=kind, **kwargs)
+    whole = dataset_table(path, split, seed=split_seed, kind=kind, **kwargs)
     df,opener = dataset_subset(whole, n, seed),OpenImage(size, dataset_mode(path, whole.file, kind), keep) # a subset is opened as its set
     good = open_all(df, opener, skip_bad, cache) if preload or cache is not None else df
     if len(good)<len(df): warnings.warn(f'{len(df)-len(good)} of {len(df)} images could not be read and were left out', stacklevel=2)
@@ -77,7 +78,7 @@ def brain_tumor_mri(
     size:int=224, # Height and width
     bs:int=32, # Images in a batch
     **kwargs
-)->DataLoaders: # In greyscale; `table` holds all rows, `test_rows` those for `dls.test_dl(dls.test_rows, with_labels=True)`
+)->DataLoaders: # In greyscale; `table` holds all rows, `test_rows` those for `evaluate(learn, dls.test_rows)`
     "fastai `DataLoaders` of the Brain Tumor MRI set, as from `dataset_dls`; ValueError says what is wrong with the folder"
     return dataset_dls(path, size, bs, kind='brain_tumor_mri', **kwargs)
 
@@ -88,6 +89,6 @@ def ham10000(
     size:int=224, # Height and width
     bs:int=32, # Images in a batch
     **kwargs
-)->DataLoaders: # In colour; `table` holds all rows, `test_rows` those for `dls.test_dl(dls.test_rows, with_labels=True)`
+)->DataLoaders: # In colour; `table` holds all rows, `test_rows` those for `evaluate(learn, dls.test_rows)`
     "fastai `DataLoaders` of HAM10000, as from `dataset_dls`, with all there are of a class that has fewer than `n`; ValueError says what is wrong with the folder"
     return dataset_dls(path, size, bs, kind='ham10000', **kwargs)

@@ -151,8 +151,8 @@ def brain_tumor_table(
 def split_lesions(
     df:pd.DataFrame, # A row per image, with `image_id`, `lesion_id` and `label`
     split:str='published', # 'published': test on lesions with one image, as the paper; 'clean': on any lesions
+    valid_pct:float=.1, # Share of the images that are not for the test, for validation; 0 for none
     test_pct:float=.15, # Share for the test: of the lesions with one image, or of all images; 0 for none
-    valid_pct:float=.1, # Share of the remaining images for validation; 0 for none
     seed:int=0 # For the random choices
 )->pd.DataFrame: # `df` sorted by `image_id`, with a column `split`
     "Split by lesion, so that no lesion is in two parts; ValueError for an unknown `split` or a class too small for it"
@@ -233,8 +233,8 @@ def _match_files(df, folders, path):
 def ham10000_table(
     path:Path, # Folder that holds `HAM10000_metadata.csv` and the image folders
     split:str='published', # 'published' or 'clean', as in `split_lesions`
-    test_pct:float=.15, # Share for the test, as in `split_lesions`
     valid_pct:float=.1, # Share of the training images for validation; 0 for none
+    test_pct:float=.15, # Share for the test, as in `split_lesions`
     seed:int=0, # For the random choices
     strict:bool=False # Raise, not warn, if counts differ from the published ones?
 )->pd.DataFrame: # `file`, `label`, `split`, then the other columns of the metadata: lesion_id, image_id, dx_type, age, sex, localization
@@ -245,7 +245,7 @@ def ham10000_table(
     df['file'] = _match_files(df, ham_folders(path), path)
     diff = count_differences({**dict(df.label.value_counts()), 'lesions':df.lesion_id.nunique()}, {**HAM_COUNTS, 'lesions':7470})
     _report(diff, 'HAM10000 set', path, strict)
-    df = split_lesions(df, split, test_pct, valid_pct, seed)
+    df = split_lesions(df, split, valid_pct, test_pct, seed)
     test = df[df.split=='test'].label.value_counts()
     if not diff and split=='published' and test_pct==.15 and (off := count_differences(test, HAM_TEST)):
         raise ValueError(f"the test part is not the paper's: {', '.join(off)}; check lesion_id in HAM10000_metadata.csv")
@@ -302,9 +302,9 @@ def dataset_table(
     path:Path, # Folder of a data set
     split:str='published', # 'published': as the folders, or the paper, have it; 'clean': no lesion, or no copy, in two parts
     valid_pct:float=.1, # Share of the training images carved off for validation; 0 for none
+    test_pct:float=None, # Share for the test where the folder has no such part; None: 0.15 of HAM10000, 0.2 of other sets
     seed:int=0, # For the random choices
     strict:bool=False, # Raise, not warn, if counts differ from the published ones?
-    test_pct:float=None, # Share for the test where the folder has no such part; None: 0.15 of HAM10000, 0.2 of other sets
     kind:str=None # 'brain_tumor_mri', 'ham10000' or 'image_folder'; None: what `recognise` says
 )->pd.DataFrame: # Columns `file`, `label` and `split` ('train', 'valid' or 'test'), and perhaps others
     "One row per image of any data set: `brain_tumor_table`, `ham10000_table`, `image_table` or `clean_table`; ValueError says what is wrong with the folder"

@@ -11,6 +11,7 @@ from fastai.vision.all import *
 from .cache import *
 from .complexity import *
 from .data import *
+from .datasets import *
 from .evaluate import *
 from .export import *
 from .fast import *
@@ -34,14 +35,14 @@ def prepare(
 )->tuple: # Table of images, opener that holds them, number of images left out, teacher or None, images per class
     "Read and check everything a run needs; ValueError says what is wrong"
     if model not in model_families: raise ValueError(f"there is no model {model!r}; choose one of {', '.join(model_families)}")
-    df = image_table(path, seed=seed)
-    opener = OpenImage(size, image_mode(df.file))
+    df = dataset_table(path, seed=seed)
+    opener = OpenImage(size, dataset_mode(path, df.file))
     classes,n_in = sorted(df.label.unique()),1 if opener.mode=='L' else 3
     student = model_families[model][2](len(classes), n_in=n_in, img_size=size)
     if teacher: check_teacher(teacher := load_checkpoint(checkpoint_of(teacher), classes=classes), student, opener, dict(data=Path(path).resolve(), split='published', split_seed=seed))
     good = open_all(df, opener, skip_bad)
     if per_class is None: per_class = min(40, good[good.split=='train'].label.value_counts().min())
-    balanced_subset(good, per_class, seed) # are there enough?
+    dataset_subset(good, per_class, seed) # are there enough?
     return good, opener, len(df)-len(good), teacher, int(per_class)
 
 # %% ../nbs/17a_demo.ipynb #956863db
@@ -59,7 +60,7 @@ def train_one(
     set_seed(seed)
     learn = make(image_dls(df, opener, bs=bs, batch_tfms=medical_tfms())).to_fast()
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr, cbs=[ProgressLine(title), StopOnNaN()])
-    return learn, evaluate(learn, learn.dls.test_dl(df[df.split=='test'], with_labels=True))
+    return learn, evaluate(learn, df[df.split=='test'])
 
 # %% ../nbs/17a_demo.ipynb #c2baa9e3
 def compare(
@@ -76,7 +77,7 @@ def compare(
     if teacher is None: res = {'teacher': train_one(partial(teacher_learner, model=model), 'teacher', df, opener, teacher_epochs, seed=seed)}
     else:
         learn = Learner(image_dls(df, opener), teacher, metrics=accuracy)
-        res = {'teacher': (learn, evaluate(learn, learn.dls.test_dl(df[df.split=='test'], with_labels=True)))}
+        res = {'teacher': (learn, evaluate(learn, df[df.split=='test']))}
     teacher = res['teacher'][0].model
     res['student alone'] = train_one(partial(student_learner, model=model), 'student alone', subset, opener, epochs, seed=seed)
     res['HDKD'] = train_one(partial(hdkd_learner, teacher=teacher, model=model), 'HDKD', subset, opener, epochs, seed=seed)
@@ -158,7 +159,7 @@ def run_demo(
     settings['per_class'] = per_class
     with own_folder(out):
         print(f'{describe(Images(df, opener, left_out), data)}; {per_class} of each class for the students')
-        results = [compare(df, balanced_subset(df, per_class, seed+i), opener, model, epochs, teacher_epochs, seed+i, given) for i in range(seeds)]
+        results = [compare(df, dataset_subset(df, per_class, seed+i), opener, model, epochs, teacher_epochs, seed+i, given) for i in range(seeds)]
         runs = [{k:e for k,(_,e) in o.items()} for o in results]
         return report(out, results[0], runs, df, opener, dict(settings=settings, left_out=left_out), start)
 
@@ -182,7 +183,7 @@ def report(
     write_pictures(out, first, runs, df)
     res = {**res, 'fast': {k:str(v) for k,v in first['HDKD'][0].fast.chosen.items()}, 'images': pd.crosstab(df.split, df.label).to_dict('index'), 'networks': {k:dict(parameters=count_params(m), macs=count_macs(m, shape)) for k,m in models.items()},
            'runs': [{k:e.to_dict() for k,e in o.items()} for o in runs], 'gain_points': gain, 'seconds': round(time.time()-start), 'versions': versions()}
-    (out/'results.json').write_text(json.dumps(res, indent=1))
+    write_json(out/'results.json', res)
     over = 'one seed' if len(runs)==1 else f'over {len(runs)} seeds'
     if gain['interval']: over += f", 95% interval [{gain['interval'][0]:+.1f}, {gain['interval'][1]:+.1f}]"
     if runs[0]['teacher'].accuracy<=runs[0]['teacher'].confusion.sum(1).max()/runs[0]['teacher'].n:

@@ -98,10 +98,10 @@ def image_names(
 # %% ../nbs/12_evaluate.ipynb #0c657710
 def evaluate(
     learn:Learner, # Trained learner of a classifier
-    dl:DataLoader=None # Labelled images; None: the validation part
+    dl:DataLoader=None # Labelled images, or rows of a table of them, such as `dls.test_rows`; None: the validation part
 )->Evaluation: # Images in the order of `dl`'s dataset
     "Run `learn` over `dl`, quietly and without the augmentation of fastai's `Datasets`; ValueError without images or labels, or with several labels an image"
-    dl = learn.dls.valid if dl is None else dl
+    dl = learn.dls.valid if dl is None else learn.dls.test_dl(dl, with_labels=True) if isinstance(dl, pd.DataFrame) else dl
     if not len(dl.dataset): raise ValueError('the dataloader has no images; expected at least one')
     act = getattr(learn.loss_func, 'activation', None) or partial(F.softmax, dim=-1)
     plain = getattr(dl.dataset, 'set_split_idx', nullcontext)

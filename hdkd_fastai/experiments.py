@@ -8,7 +8,8 @@ __all__ = ['data_sets', 'data_tests', 'Spec', 'variants', 'student_variants', 'P
            'teacher_of', 'run_settings', 'seeds_of', 'table_rows', 'plan_tables', 'pack', 'unpack', 'write_result',
            'made_of', 'check_result', 'Experiments', 'weights_id', 'why_useless', 'time_left', 'say_time',
            'write_index', 'find_results', 'of_seeds', 'mean_accuracy', 'mean_difference', 'low_data_table',
-           'network_table', 'summary', 'summary_text', 'few_runs', 'plot_progress', 'plot_mistakes', 'run_tables']
+           'network_table', 'summary', 'summary_text', 'plot_gains', 'plot_networks', 'few_runs', 'plot_progress',
+           'plot_mistakes', 'run_tables']
 
 # %% ../nbs/17b_experiments.ipynb #b7852179
 import hashlib,shutil,warnings
@@ -18,6 +19,7 @@ from operator import attrgetter
 from .datasets import *
 from .evaluate import *
 from .export import load_checkpoint
+from .files import *
 from .peers import *
 from .resume import claim,write_whole
 from .runs import *
@@ -323,7 +325,7 @@ def finish(self:Experiments,
     place,rounded = self.place(o),lambda v: None if v!=v else float(f'{v:.5g}')
     run,res,history = load_run(place, opened=self.opened),read_json(place/'run.json'),pd.read_csv(place/'history.csv')
     def judge(rows):
-        ev = evaluate(run.learn, run.learn.dls.test_dl(rows, with_labels=True))
+        ev = evaluate(run.learn, rows)
         return {**ev.to_dict(), 'images_id':images_id(rows), 'answers':pack(ev)}
     write_result(self.path(o), dict(run=o._asdict(), made_of=who, model_id=weights_id(place/'model.safetensors'), versions=res['versions'],
         **{k:res[k] for k in ('parameters','macs','seconds','images','fast')}, valid=res['valid']['accuracy'],
@@ -541,6 +543,44 @@ def summary_text(
     out['seeds'] = [f'{a:.0f} of {b:.0f}' for a,b in zip(df.seeds, df.planned)]
     return pd.DataFrame(out, df.index)
 
+# %% ../nbs/17b_experiments.ipynb #7f6f3492
+def _plot_claims(ax, x, y): ax.plot(x, y, 'D', ms=7, mfc='white', mec='black', zorder=4, label='claimed')
+
+def plot_gains(
+    df:pd.DataFrame, # Rows of one data set in Table 3 or 4 of `summary`
+    ax:plt.Axes=None, # Where to draw; None: a new figure
+    title:str='Gain of HDKD over the student alone' # Title
+)->plt.Axes:
+    "Gain by number of images on each test, with its 95% interval, beside the paper's"
+    if ax is None: ax = plt.subplots(figsize=(6,4), layout='constrained')[1]
+    df = df.droplevel('data').astype(float)
+    sizes = list(df.index.unique('per class'))
+    at = lambda o: np.array([sizes.index(k) for k in o.index.get_level_values('per class')])
+    for i,((test,o),c,mark) in enumerate(zip(df.dropna(subset='gain').groupby(level='test', sort=False), okabe_ito, 'os')):
+        ax.errorbar(at(o)+.2*i, o.gain, [o.gain-o.gain_low, o.gain_high-o.gain], fmt=mark, ms=6, color=c, capsize=4, label=f'{test} test')
+    if len(claims := df.claimed.dropna()): _plot_claims(ax, at(claims)-.2, claims)
+    ax.axhline(0, color='gray', lw=.8)
+    ax.set(xticks=range(len(sizes)), xticklabels=sizes, xlabel='training images of each class', ylabel='gain in accuracy, points', title=title)
+    ax.grid(axis='y', alpha=.3); ax.legend()
+    return ax
+
+def plot_networks(
+    df:pd.DataFrame, # Rows of one data set and test in a table of networks of `summary`
+    ax:plt.Axes=None, # Where to draw; None: a new figure
+    title:str='Accuracy' # Title
+)->plt.Axes:
+    "Accuracy of each network with its 95% interval, best first, beside the paper's; ours in another colour, multiply-accumulates behind the names"
+    df = df.droplevel(['data','test']).astype(float).dropna(subset='accuracy').sort_values('accuracy', ascending=False, kind='stable')
+    if ax is None: ax = plt.subplots(figsize=(8,1.4+.35*len(df)), layout='constrained')[1]
+    y,ours = np.arange(len(df)),df.index.isin(network_titles.values())
+    for rows,c,mark,name in ((ours,okabe_ito[1],'o','ours'),(~ours,okabe_ito[0],'s','others')):
+        o = df[rows]
+        if len(o): ax.errorbar(o.accuracy, y[rows], xerr=[o.accuracy-o.accuracy_low, o.accuracy_high-o.accuracy], fmt=mark, ms=6, color=c, capsize=4, label=name)
+    if (has := df.claimed.notna()).any(): _plot_claims(ax, df.claimed[has], y[has])
+    ax.set(yticks=y, yticklabels=[f'{k}, {v/1e6:,.0f} M' for k,v in df.macs.items()], ylim=(len(df)-.5,-.5), xlabel='test accuracy, percent', title=title)
+    ax.grid(axis='x', alpha=.3); ax.legend(loc='upper center', bbox_to_anchor=(.5,-.6/ax.figure.get_figheight()), ncols=3, frameon=False)
+    return ax
+
 # %% ../nbs/17b_experiments.ipynb #7f6f3483
 def few_runs(
     results:dict, # From `find_results`
@@ -591,12 +631,12 @@ def figures(self:Experiments)->list: # Files
 def run_tables(
     profile:str='cpu', # One of `profiles`: 'paper', 'gpu', 'cpu' or 'smoke'
     data:list=None, # Folders of data sets; None: phantoms
-    tables:str=','.join(table_titles), # Which tables, with commas between
+    tables=','.join(table_titles), # Which tables: a list, or with commas between
     cache:Path=None, # Folder that keeps opened images for other runs; None: memory
     out:Path='hdkd_tables' # Results go to out/profile
 )->dict: # From `summary`
     "Do all runs of some of the paper's tables that are not there yet, print the tables, and write Figures 3 to 5; ValueError says what is wrong"
-    names = [o.strip() for o in tables.split(',') if o.strip()]
+    names = listed(tables)
     work = Experiments(profile, data, out, cache)
     with into_folder(work.folder): work.run(names)
     found = {k:v for k,v in summary(work.folder, list(work.data)).items() if k in names}

@@ -16,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.overrides import TorchFunctionMode
 from .complexity import *
 from .distill import *
+from .files import listed
 from .kernels import *
 from .losses import *
 
@@ -375,10 +376,10 @@ def to_plain(self:Learner)->Learner: # The same
 
 # %% ../nbs/11_fast.ipynb #a00e8609
 def without_levers(
-    names:str='' # Any of 'bfloat16', 'compile', 'channels_last', 'fold_teacher', 'fused', separated by commas
+    names='' # Any of 'bfloat16', 'compile', 'channels_last', 'fold_teacher', 'fused': a list, or with commas between
 )->dict: # Arguments for `to_fast`
     "Read a list of levers to leave out; ValueError names those there are"
     off = dict(bfloat16=dict(dtype='float32'), compile=dict(compile=False), channels_last=dict(channels_last=False), fold_teacher=dict(fold_teacher=False), fused=dict(fused=False))
-    names = [o.strip() for o in (names or '').split(',') if o.strip()]
+    names = listed(names)
     if bad := [o for o in names if o not in off]: raise ValueError(f"there is no lever {bad[0]!r} to leave out; choose from {', '.join(off)}")
     return merge(*[off[o] for o in names])

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['walk_files', 'split_folders', 'class_files', 'carve', 'image_parts', 'check_share', 'check_outside', 'image_table',
-           'balanced_subset', 'image_mode', 'checked_image', 'disk_remedy', 'extra_library', 'check_header',
+           'balanced_subset', 'image_mode', 'checked_image', 'disk_remedy', 'listed', 'extra_library', 'check_header',
            'file_checksum', 'OnnxFile']
 
 # %% ../nbs/08_files.ipynb #b43f741d
@@ -228,6 +228,13 @@ def disk_remedy(
 )->str: # 'make room', or 'mend that'
     "What to do about it"
     return 'make room' if e.errno in (errno.ENOSPC,errno.EFBIG,errno.EDQUOT) else 'mend that'
+
+# %% ../nbs/08_files.ipynb #121036f7
+def listed(
+    names # Text with commas between, or a list; None: none
+)->list: # Of text
+    "Names as a list, whichever way they were given"
+    return [s for o in (names.split(',') if isinstance(names, str) else names or ()) if (s := str(o).strip())]
 
 # %% ../nbs/08_files.ipynb #a99ce118
 def extra_library(

@@ -13,6 +13,7 @@ from fastai.vision.all import *
 from safetensors.torch import save as safetensors_bytes
 from types import SimpleNamespace as NS
 from .export import *
+from .files import listed
 from .onnx_export import *
 from .opening import *
 from .peers import *
@@ -60,11 +61,11 @@ def _check_formats(formats, train):
 def write_formats(
     model:nn.Module, # From `load_student`
     out:Path, # Folder
-    formats:tuple=onnx_formats, # Which
+    formats=onnx_formats, # Which: a list, or with commas between
     train:Tensor=None # Training images for int8 [N, C, H, W], bytes
 )->dict: # Format to file
     "Write a model as ONNX in several formats: `model.onnx`, `model_float16.onnx`, `model_int8.onnx`; ValueError for an unknown one, or int8 without images"
-    _check_formats(formats, train)
+    _check_formats(formats := listed(formats), train)
     out = Path(out)
     files = {o: out/_onnx_files[o] for o in formats}
     with tempfile.TemporaryDirectory() as d:
@@ -91,12 +92,12 @@ def format_accuracy(
 def run_export(
     model:Path, # Folder of a run or of `save_student`, or a checkpoint
     out:Path='hdkd_student', # Folder to write
-    formats:str='float32', # ONNX files, with commas between: 'float32', 'float16', 'int8'; 'none' for none
+    formats='float32', # ONNX files: any of 'float32', 'float16', 'int8' as a list, or with commas between; 'none' for none
     data:Path=None, # Folder of images, for int8 and to measure the formats; None: the run's
     n:int=200 # Training images that int8 is calibrated with
 )->pd.DataFrame: # From `format_accuracy`, or None without images
     "Write the folder that `save_student` describes and ONNX files into it, in place of those of an earlier model; with images, tell the accuracy of each; ValueError says what is missing"
-    formats = [] if formats=='none' else [o.strip() for o in formats.split(',')]
+    formats = [] if formats=='none' else listed(formats)
     net = load_student(model if (Path(model)/'config.json').is_file() else checkpoint_of(model))
     images = model_images(model, net.meta, data, n) if 'int8' in formats or data else None
     _check_formats(formats, images)
@@ -194,7 +195,7 @@ def measure_formats(
 
 # %% ../nbs/17e_formats.ipynb #d573b10a
 def run_formats(
-    runs:str='', # Folders of trained runs, with commas between; '': untrained networks of `model` at `size`
+    runs='', # Folders of trained runs: a list, or with commas between; '': untrained networks of `model` at `size`
     size:int=224, # Height and width of untrained networks
     model:str='base', # Family of untrained networks, 'base' or 'tiny'
     rounds:int=9, # Turns that count
@@ -208,8 +209,8 @@ def run_formats(
         if v<1: raise ValueError(f'{k} is {v}; expected at least 1')
     make_folder(out)
     torch.set_num_threads(threads)
-    res = dict(machine=machine(threads), config=dict(rounds=rounds, runs=[Path(o).name for o in runs.split(',') if o]), networks={})
-    for name,(net,images) in models_to_measure([o for o in runs.split(',') if o], size, model, peers).items():
+    res = dict(machine=machine(threads), config=dict(rounds=rounds, runs=[Path(o).name for o in listed(runs)]), networks={})
+    for name,(net,images) in models_to_measure(listed(runs), size, model, peers).items():
         print(name, flush=True)
         try: res['networks'][name] = measure_formats(net, images, rounds, threads)
         except Exception as e: print(f'{name} is left out: {type(e).__name__} {str(e).partition(chr(10))[0]}') # a network of others that the exporter cannot take

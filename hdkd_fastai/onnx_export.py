@@ -38,8 +38,7 @@ def _translations():
 
 # %% ../nbs/15a_onnx.ipynb #355cffa2
 def trace_onnx(
-    net:FromPixels, # On the CPU
-    opset:int=20 # Version of the ONNX operators
+    net:FromPixels # On the CPU
 ): # `onnx.ModelProto`
     "The graph of a network and its preprocessing, its first axis free"
     extra_library('onnxscript', 'onnx')
@@ -47,7 +46,7 @@ def trace_onnx(
         warnings.simplefilter('ignore')
         shapes = ({0: torch.export.Dim('batch', min=1)},)
         graph = torch.export.export(net, (random_pixels(net.meta, 2),), dynamic_shapes=shapes)
-        proto = torch.onnx.export(graph, dynamo=True, verbose=False, input_names=['pixels'], output_names=net.names, opset_version=opset, optimize=True, custom_translation_table=_translations()).model_proto
+        proto = torch.onnx.export(graph, dynamo=True, verbose=False, input_names=['pixels'], output_names=net.names, opset_version=20, optimize=True, custom_translation_table=_translations()).model_proto
     for o in (*proto.graph.node, *proto.graph.value_info, proto.graph): # file names and lines of this machine
         del o.metadata_props[:]
         o.doc_string = ''
@@ -90,13 +89,12 @@ def _finish(proto, meta, how):
 def export_onnx(
     model:nn.Module, # From `load_student`
     path:Path, # File to write
-    opset:int=20, # Version of the ONNX operators
     wrap:type=FromPixels # Adds the preprocessing, and perhaps outputs: `FromPixels` or `WithMap`
 )->Path: # `path`
     "Write a network and its preprocessing as ONNX; ValueError if a library is missing or the file would answer differently"
     extra_library('onnxruntime', 'onnx')
     net,path = wrap(deepcopy(model).cpu()).eval(),Path(path)
-    data,onnx = _finish(trace_onnx(net, opset), model.meta, 'float32')
+    data,onnx = _finish(trace_onnx(net), model.meta, 'float32')
     for n in (1, 3):
         diff = onnx_difference(onnx, net, pixels := random_pixels(model.meta, n))
         with torch.no_grad(): most = 1e-4*max(1., *(o.abs().max().item() for o in net(pixels))) # noise can drive logits to thousands, of which float32 knows seven digits

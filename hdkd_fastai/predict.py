@@ -71,7 +71,7 @@ def predict_files(
 ): # Yields a dictionary for each file, in order: `file`, `label`, `probs`, and `cls` and `dist` if there are two heads; or `file` and `error`
     "Classify image files as a stream; ValueError if the model is none, or has no temperature to calibrate with"
     if bs<1: raise ValueError(f'bs is {bs}; it must be at least 1')
-    net = load_predictor(model)
+    net = load_predictor(model, default_device())
     meta,t = net.meta,net.meta['info'].get('temperature') if calibrated else 1.
     if t is None: raise ValueError('this model has no temperature; save it with save_student(learn, ...), or leave calibrated out')
     return _stream(net, find_images(files), bs, t, tta, threads)
@@ -98,7 +98,7 @@ def predict_images(
     **kwargs # To `predict_files`
 )->pd.DataFrame: # Columns `file`, `label` and one per class
     "Classify image files into a table; ValueError names a file that cannot be read"
-    rows,net = [],load_predictor(model)
+    rows,net = [],load_predictor(model, default_device())
     for o in predict_files(net, files, bs, **kwargs):
         if 'error' in o: raise ValueError(o['error'])
         rows.append([o['file'], o['label'], *o['probs'].values()])
@@ -168,7 +168,7 @@ def run_predict(
     if engine not in ('local','ray'): raise ValueError(f"engine is {engine!r}; expected 'local' or 'ray'")
     if engine=='local' and workers is not None: raise ValueError("workers are for engine='ray'; leave them out, or choose it")
     if engine=='ray': rows = predict_files_ray(model, files, bs, workers, tta=tta, calibrated=calibrated)
-    else: rows = predict_files(load_predictor(model, default_device()), files, bs, tta, calibrated)
+    else: rows = predict_files(model, files, bs, tta, calibrated)
     if not (n := sum(1 for _ in find_images(files))):
         names = ', '.join(map(str, files))
         raise ValueError(f"no images{names and ' in '+names}; name image files, or folders that hold some")

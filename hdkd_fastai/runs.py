@@ -564,7 +564,7 @@ def evaluate_one(
 )->Evaluation:
     "Evaluate one run; write report, predictions and figure into its folder"
     rows = run.images.table[run.images.table.split==on]
-    ev = evaluate(run.learn, run.learn.dls.test_dl(rows, with_labels=True))
+    ev = evaluate(run.learn, rows)
     write_json(run.path/f'{on}.json', {**ev.to_dict(), 'images_id':images_id(run.images.table), 'versions':versions()})
     ev.predictions().to_csv(run.path/f'{on}_predictions.csv', index=False)
     fig = plot_report(ev, title=f'{run.name}: {ev.accuracy:.1%} [{ev.low:.1%}, {ev.high:.1%}] of {ev.n} {on} images')

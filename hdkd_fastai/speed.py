@@ -19,6 +19,7 @@ from .attention import *
 from .blocks import *
 from .distill import *
 from .fast import *
+from .files import listed
 from .losses import *
 from .peers import *
 from .resume import *
@@ -451,7 +452,7 @@ def _chosen_routes(device, routes):
     "The routes named in `routes`, and the reference; None: all"
     chosen = speed_routes(device)
     if routes is None: return chosen
-    names = [o.strip() for o in routes.split(',')]
+    names = listed(routes)
     if unknown := [o for o in names if o not in chosen]: raise ValueError(f"no route {', '.join(map(repr, unknown))}; there are {', '.join(chosen)}")
     return {k:v for k,v in chosen.items() if k in ('official',*names)}
 
@@ -469,7 +470,7 @@ def run_speed(
     bs:int=8, # Images in the batch of a distillation step
     model:str='base', # 'base' as in the paper, or 'tiny'
     rounds:int=9, # Steps of each route that count
-    routes:str=None, # Only these routes, with commas between (default: all)
+    routes=None, # Only these routes: a list, or with commas between (default: all)
     peers:bool=True, # Other networks beside the student
     peer_bs:tuple=(1,32), # Batch sizes for that
     floor:bool=True, # Least time by kind of layer

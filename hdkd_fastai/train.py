@@ -105,11 +105,8 @@ model_families = dict(base=(hdkd_teacher, hdkd_student, hdkd), tiny=(hdkd_teache
 
 def _make(dls, family, which, **kwargs):
     if family not in model_families: raise ValueError(f"there is no model {family!r}; choose one of {', '.join(map(repr, model_families))}")
-    _,n_in,h,w = dls.one_batch()[0].shape
-    if which: kwargs['img_size'] = (h,w)
-    return model_families[family][which](dls.c, n_in=n_in, **kwargs)
-
-def _learner(dls, model, metrics=accuracy, **kwargs): return Learner(dls, model, metrics=metrics, **kwargs)
+    _,n_in,*size = dls.one_batch()[0].shape
+    return model_families[family][which](dls.c, **{'n_in':n_in, **({'img_size':tuple(size)} if which else {}), **kwargs})
 
 # %% ../nbs/10_train.ipynb #be9d21d4
 @delegates(Learner.__init__)
@@ -117,10 +114,11 @@ def teacher_learner(
     dls:DataLoaders, # Images and labels
     model:str='base', # 'base' or 'tiny'
     model_kw:dict=None, # Passed to `hdkd_teacher`, such as `block='mbconv'`
+    metrics=accuracy, # One, or a list
     **kwargs
 )->Learner: # With a fresh `HDKDTeacher`
     "A learner for the CNN teacher (Table 1 of the paper)"
-    return _learner(dls, _make(dls, model, 0, **(model_kw or {})), **kwargs)
+    return Learner(dls, _make(dls, model, 0, **(model_kw or {})), metrics=metrics, **kwargs)
 
 # %% ../nbs/10_train.ipynb #84b0565f
 @delegates(Learner.__init__)
@@ -128,10 +126,11 @@ def student_learner(
     dls:DataLoaders, # Images and labels
     model:str='base', # 'base' or 'tiny'
     model_kw:dict=None, # Passed to `hdkd_student`
+    metrics=accuracy, # One, or a list
     **kwargs
 )->Learner: # With a fresh student that has no distillation token
     "A learner for the student without distillation (Table 2 of the paper)"
-    return _learner(dls, _make(dls, model, 1, **(model_kw or {})), **kwargs)
+    return Learner(dls, _make(dls, model, 1, **(model_kw or {})), metrics=metrics, **kwargs)
 
 # %% ../nbs/10_train.ipynb #86a13905
 @delegates(Learner.__init__)
@@ -142,10 +141,11 @@ def hdkd_learner(
     model_kw:dict=None, # Passed to `hdkd`
     hdkd_kw:dict=None, # Passed to `HDKDCallback`
     cbs=None, # Further callbacks
+    metrics=accuracy, # One, or a list
     **kwargs
 )->Learner: # With a fresh student and an `HDKDCallback`
     "A learner that distils `teacher` into a fresh student"
-    return _learner(dls, _make(dls, model, 2, **(model_kw or {})), cbs=[HDKDCallback(teacher, **(hdkd_kw or {})), *L(cbs)], **kwargs)
+    return Learner(dls, _make(dls, model, 2, **(model_kw or {})), cbs=[HDKDCallback(teacher, **(hdkd_kw or {})), *L(cbs)], metrics=metrics, **kwargs)
 
 # %% ../nbs/10_train.ipynb #31ec6df0
 paper_adam = partial(Adam, mom=.9, sqr_mom=.999, eps=1e-8, wd=0.)

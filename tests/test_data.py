@@ -113,12 +113,22 @@ def lesson_one_line_to_dataloaders():
         def rows(dls): return torch.cat([b[0] for o in (dls.valid, dls.test_dl(dls.test_rows)) for b in o])
         first_time = dataset_dls(path, cache=kept, **kw)
         with replaced('hdkd_fastai.opening.checked_image', side_effect=AssertionError): # no image is opened
-            again,other = (dataset_dls(path, cache=kept, **kw, **o) for o in (dict(preload=False, keep=False), dict(seed=1)))
+            again,other = (dataset_dls(path, cache=kept, **kw, **o) for o in (dict(preload=False, keep=False), dict(split_seed=1)))
             again_rows = rows(again)
         assert len(kept.ls())==1 and torch.equal(rows(first_time), rows(dataset_dls(path, **kw))) and torch.equal(rows(first_time), again_rows)
         assert all(isinstance(o.train_ds.tls[0].tfms.fs[1].seen, PixelCache) for o in (first_time,again,other)) and not other.table.equals(again.table)
         with expect_fail(ValueError, 'lies in the folder of the images; choose a place outside (cache)'): dataset_dls(path, cache=path/'kept')
     len(first_time.train_ds), len(first_time.valid_ds), len(first_time.test_rows)
+
+    with tempfile.TemporaryDirectory() as d, quiet():
+        path = make_phantoms(Path(d)/'heads', n_train=20, n_test=2, size=32)/'Training' # class folders, which the package has to split
+        load = lambda **kw: dataset_dls(path, 32, kind='image_folder', device='cpu', preload=False, **kw)
+        whole,*few = load(),*(load(n=5, seed=s) for s in range(3))
+        other = load(split_seed=1)
+        files = lambda o, part: {*o.table[o.table.split==part].file}
+    assert all(files(o, k)==files(whole, k) for o in few for k in ('valid','test')) and all(files(o, 'train')<files(whole, 'train') for o in few)
+    assert files(few[0], 'train')!=files(few[1], 'train') and files(other, 'test')!=files(whole, 'test')
+    pd.DataFrame([o.table.split.value_counts() for o in (whole, *few)], index=['all','seed 0','seed 1','seed 2'])
 
     with tempfile.TemporaryDirectory() as d, quiet():
         path = fake_ham(Path(d)/'ham')

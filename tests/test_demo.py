@@ -4,6 +4,7 @@ from fastai.vision.all import *
 from hdkd_fastai.cache import *
 from hdkd_fastai.complexity import *
 from hdkd_fastai.data import *
+from hdkd_fastai.datasets import *
 from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import *
 from hdkd_fastai.fast import *
@@ -22,6 +23,22 @@ from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
 from IPython.display import Image as ShowImage
 from hdkd_fastai.demo import *
+
+
+def lesson_before_any_training():
+    with tempfile.TemporaryDirectory() as d, warnings.catch_warnings():
+        warnings.simplefilter('ignore', UserWarning) # these are not the published numbers of images
+        rows = [dict(lesion_id=f'HAM_{i}', image_id=f'ISIC_{i}', dx=('nv','mel')[i%2], dx_type='histo', age=50., sex='unknown', localization='back') for i in range(40)]
+        for i,r in enumerate(rows):
+            folder = Path(d)/f'HAM10000_images_part_{1+i//20}'
+            folder.mkdir(exist_ok=True)
+            Image.new('RGB', (32,32), (200,150,i)).save(folder/f"{r['image_id']}.jpg")
+        pd.DataFrame(rows).to_csv(Path(d)/'HAM10000_metadata.csv', index=False)
+        df,opener,_,_,n = prepare(d, None, 32)
+        few = dataset_subset(df, 99, 0) # all there are
+    assert sorted(df.label.unique())==['mel','nv'] and opener.mode=='RGB' and n==df[df.split=='train'].label.value_counts().min()<40
+    assert df.lesion_id.groupby(df.split).nunique().sum()==40 and few.split.eq('test').sum()==df.split.eq('test').sum()
+    df.groupby(['split','label']).size().unstack()
 
 
 def lesson_the_result_as_a_table():

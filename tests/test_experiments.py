@@ -7,6 +7,7 @@ from operator import attrgetter
 from hdkd_fastai.datasets import *
 from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import load_checkpoint
+from hdkd_fastai.files import *
 from hdkd_fastai.peers import *
 from hdkd_fastai.resume import claim,write_whole
 from hdkd_fastai.runs import *
@@ -262,6 +263,22 @@ def lesson_the_summary_by_hand():
     assert [[*o.values()] for o in claimed_gain.values()]==[[16.4,13.12,11.67,.08], [4.71,4.11,4.23,2.54]]
     summary_text(tables['3'].loc[['brain_tumor_mri']]).head(4)
 
+    def rows(names, **kwargs): return pd.DataFrame(kwargs, pd.MultiIndex.from_tuples(names, names=names_of)).astype(float)
+    names_of = ['data','test','per class']
+    gains = rows([('x','published',50), ('x','published','all'), ('x','clean',50), ('x','clean','all')], gain=[12,5,10,np.nan], gain_low=[2,4,9,np.nan], gain_high=[22,6,11,np.nan], claimed=[16.4,.08,np.nan,np.nan])
+    names_of = ['data','test','network']
+    nets = rows([('x','clean','HDKD'), ('x','clean','PVT-Tiny'), ('x','clean','CoAtNet-0'), ('x','clean','not run')], macs=[2e6,6e8,1e9,np.nan], accuracy=[95,80,97,np.nan], accuracy_low=[90,70,96,np.nan], accuracy_high=[99,90,98,np.nan], claimed=[99,np.nan,np.nan,98])
+    fig,axs = plt.subplots(1, 2, figsize=(11,3.6), layout='constrained')
+    plot_gains(gains, axs[0], 'Invented gains'); plot_networks(nets, axs[1], 'Invented networks')
+    def drawn(ax):
+        "Label to points, and of intervals to their ends"
+        lines = {o.get_label(): o.lines for o in ax.containers}
+        return {k: (np.c_[dots.get_data()].tolist(), [np.array(s).tolist() for s in bars[0].get_segments()]) for k,(dots,_,bars) in lines.items()} | {o.get_label(): np.c_[o.get_data()].tolist() for o in ax.lines if o.get_label()[:1]!='_'}
+    left,right = map(drawn, axs)
+    assert left=={'published test':([[0,12],[1,5]], [[[0,2],[0,22]],[[1,4],[1,6]]]), 'clean test':([[.2,10]], [[[.2,9],[.2,11]]]), 'claimed':[[-.2,16.4],[.8,.08]]}, left
+    assert right=={'ours':([[95,1]], [[[90,1],[99,1]]]), 'others':([[97,0],[80,2]], [[[96,0],[98,0]],[[70,2],[90,2]]]), 'claimed':[[99,1]]}, right
+    assert [o.get_text() for o in axs[1].get_yticklabels()]==['CoAtNet-0, 1,000 M','HDKD, 2 M','PVT-Tiny, 600 M']
+
     full = Spec('brain_tumor_mri', 'clean', None, 'student', '', 0)
     with tempfile.TemporaryDirectory() as d:
         (folder := Path(d)/'cpu').mkdir()
@@ -285,6 +302,7 @@ def lesson_what_goes_wrong():
         for o in ('a','b'): (other/o).mkdir(parents=True)
         with expect_fail(ValueError, "no profile 'huge'; there are paper, gpu, cpu, smoke"): run_tables('huge', out=d)
         with expect_fail(ValueError, "no table '8'; there are 3, 4, 5, 6, 7, rivals"): run_tables('smoke', tables='3,8', out=d)
+        with expect_fail(ValueError, "no table '8'"): run_tables('smoke', tables=['3','8'], out=d)
         with expect_fail(ValueError, 'no table is named; there are 3, 4, 5, 6, 7, rivals'): run_tables('smoke', tables='', out=d)
         with expect_fail(ValueError, "other is not a data set of the paper's tables; there are brain_tumor_mri, ham10000"): run_tables('smoke', [other], out=d)
         with expect_fail(ValueError, 'missing is not a folder'): run_tables('smoke', [d/'missing'], out=d)

@@ -7,6 +7,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.overrides import TorchFunctionMode
 from hdkd_fastai.complexity import *
 from hdkd_fastai.distill import *
+from hdkd_fastai.files import listed
 from hdkd_fastai.kernels import *
 from hdkd_fastai.losses import *
 import contextlib,pickle,tempfile,time

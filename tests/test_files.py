@@ -203,6 +203,9 @@ def lesson_what_the_disk_says():
     assert [*said.values()]==3*['make room']+2*['mend that']
     said
 
+    assert listed(' a, b,')==listed(['a','b '])==listed((Path('a'),'b'))==['a','b'] and listed('')==listed(None)==listed(())==[]
+    listed('float32, int8')
+
 
 def lesson_libraries_that_not_everybody_needs():
     with expect_fail(ValueError, "no_such_library is not installed: pip install -e '.[onnx]'"): extra_library('no_such_library', 'onnx')

@@ -5,6 +5,7 @@ from fastai.vision.all import *
 from safetensors.torch import save as safetensors_bytes
 from types import SimpleNamespace as NS
 from hdkd_fastai.export import *
+from hdkd_fastai.files import listed
 from hdkd_fastai.onnx_export import *
 from hdkd_fastai.opening import *
 from hdkd_fastai.peers import *

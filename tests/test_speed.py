@@ -8,6 +8,7 @@ from hdkd_fastai.attention import *
 from hdkd_fastai.blocks import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.fast import *
+from hdkd_fastai.files import listed
 from hdkd_fastai.losses import *
 from hdkd_fastai.peers import *
 from hdkd_fastai.resume import *

@@ -99,6 +99,8 @@ def lesson_learners():
             with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(1, 1e-3)
     assert [type(o.model).__name__ for o in learns]==['HDKDTeacher','HDKDStudent','HDKDStudent']
     assert all(o.model.config[k]==v for o in made for k,v in kw.items())
+    other = student_learner(dls, 'tiny', dict(n_in=3, img_size=64), metrics=None).model # what is asked for goes before what the images are
+    assert other.config['n_in']==3 and other.dflt.grid==(4,4) and inspect.signature(hdkd_learner).parameters['metrics'].default is accuracy
     assert learns[1].model.head_dist is None and learns[2].model.head_dist is not None
     assert learns[2].model.dflt.grid==(2,2) and learns[2].hdkd.alpha==.3 and learns[2].hdkd.teacher is t.model
     pd.DataFrame({type(o.model).__name__+str(i): dict(zip(o.recorder.metric_names[1:], o.recorder.values[-1])) for i,o in enumerate(learns)}).T.round(3)
@@ -158,7 +160,7 @@ def lesson_the_student_s_recipe_in_the_paper():
     Learner.fit_recipe(learn := mock.Mock(model=nn.Linear(1, 1)), n_epoch=7, lr=2e-3)
     assert learn.fit_one_cycle.call_args.args==(7, 2e-3)
     assert [inspect.signature(o).parameters['n_epoch'].default for o in (Learner.fit_paper_teacher, Learner.fit_paper_student)]==[200]*2
-    got.convert_dtypes()
+    got.convert_dtypes().rename(columns=dict(lr='lr before the first batch'))
 
     torch.manual_seed(0)
     logits,y,s,w = torch.randn(16, 4),torch.randint(4, (16,)),.1,tensor([1.,2.,3.,4.])
