@@ -36,10 +36,12 @@ def image_dls(
     batch_tfms:list=None, # Augmentation, on batches
     device=None, # Default: the GPU if there is one
     num_workers:int=0 # Images come from memory, so other processes would only cost
-)->DataLoaders: # Over the train and valid rows; test rows go to `evaluate`, or to `dls.test_dl(rows, with_labels=True)`
+)->DataLoaders: # Over the train and valid rows, with `opener`; test rows go to `evaluate`, or to `dls.test_dl(rows, with_labels=True)`
     "fastai `DataLoaders` from a table of images"
     block,bs = image_block(opener, sorted(df.label.unique()), batch_tfms),min(bs, int((df.split=='train').sum()))
-    return block.dataloaders(df[df.split!='test'], bs=bs, device=device, num_workers=num_workers)
+    dls = block.dataloaders(df[df.split!='test'], bs=bs, device=device, num_workers=num_workers)
+    dls.opener = opener
+    return dls
 
 # %% ../nbs/08e_data.ipynb #d54ea34d
 @delegates(dataset_table, but=['seed'])
@@ -60,7 +62,7 @@ def dataset_dls(
     device=None, # Default: the GPU if there is one
     num_workers:int=0, # Processes that open images, for `keep=False`
     **kwargs
-)->DataLoaders: # `table` holds all rows, `test_rows` those for `evaluate(learn, dls.test_rows)`
+)->DataLoaders: # `opener` opens its files, `table` holds all rows, `test_rows` those for `evaluate(learn, dls.test_rows)`
     "fastai `DataLoaders` of any data set in a folder; ValueError says what is wrong with it"
     check_outside(path, cache=cache)
     whole = dataset_table(path, split, seed=split_seed, kind=kind, **kwargs)

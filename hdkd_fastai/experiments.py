@@ -21,7 +21,7 @@ from .evaluate import *
 from .export import load_checkpoint
 from .files import *
 from .peers import *
-from .resume import claim,write_whole
+from .resume import *
 from .runs import *
 from .train import *
 

@@ -19,7 +19,7 @@ from .opening import *
 from .peers import *
 from .phantoms import *
 from .predict import *
-from .resume import write_whole
+from .resume import into_folder,make_folder,write_json
 from .runs import *
 from .speed import machine,machine_line
 from .train import *
@@ -217,7 +217,7 @@ def run_formats(
         else:
             if images: res['networks'][name]['PyTorch']['test_images'] = len(images.targs)
     if not res['networks']: raise ValueError('no network could be measured; see above')
-    with into_folder(out): write_whole(out/'formats.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
+    with into_folder(out): write_json(out/'formats.json', res)
     print(f"\n{machine_line(res['machine'])}\n{formats_table(res).to_string(float_format='{:.2f}'.format, na_rep='')}")
     return res
 

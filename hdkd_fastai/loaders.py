@@ -13,7 +13,7 @@ from .data import *
 from .datasets import *
 from .files import check_outside
 from .opening import *
-from .resume import write_whole
+from .resume import make_folder,write_json
 from .speed import machine,machine_line
 from .train import *
 
@@ -30,8 +30,7 @@ def loader_dls(
 )->DataLoaders: # On the CPU
     "`dataset_dls` whose images come in a certain way"
     dls = dataset_dls(data, size, bs, batch_tfms=batch_tfms, device='cpu', preload=way!='files', keep=way!='files', cache=cache if way=='mapped' else None)
-    opener = dls.train_ds.tls[0].tfms.fs[1]
-    if way=='pictures': opener.seen = dict(opener.seen)
+    if way=='pictures': dls.opener.seen = dict(dls.opener.seen)
     return dls
 
 # %% ../nbs/11b_loaders.ipynb #fac73cd6
@@ -64,7 +63,7 @@ def measure_loader(
     res = dict(open_s=time.perf_counter()-start)
     _rate(dls.train, 'bytes', most if way=='files' else None) # every image once
     res |= {k: v-before[k] for k,v in _memory().items()}
-    augmented = image_dls(dls.table, dls.train_ds.tls[0].tfms.fs[1], bs, medical_tfms(), 'cpu')
+    augmented = image_dls(dls.table, dls.opener, bs, medical_tfms(), 'cpu')
     dls = dict(bytes=dls.train, floats=dls.train, augmented=augmented.train)
     for o in ('floats','augmented'): _rate(dls[o], o, 2) # warm
     return res | {k: [_rate(o, k, most) for _ in range(rounds)] for k,o in dls.items()}
@@ -118,8 +117,7 @@ def run_loader(
         if v<1: raise ValueError(f'{k} is {v}; expected at least 1')
     config = dict(size=size, bs=bs, rounds=rounds)
     res = dict(machine=machine(threads), config=dict(config, images=len(dataset_table(data))), ways={})
-    try: out.mkdir(parents=True, exist_ok=True)
-    except OSError as e: raise ValueError(f'cannot make the folder {out} ({e.strerror}); choose another one (out)') from e
+    make_folder(out)
     print(machine_line(res['machine']))
     with tempfile.TemporaryDirectory() as d:
         start = time.perf_counter()
@@ -132,7 +130,7 @@ def run_loader(
             if ran.returncode: raise ValueError(f'measuring {o} failed ({(ran.stderr.strip() or str(ran.returncode)).splitlines()[-1]})')
             res['ways'][o] = json.loads(ran.stdout)
     print(f'\n{loader_table(res).round(1).to_string()}') # first, in case the disk is full
-    write_whole(out/'loader.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
+    write_json(out/'loader.json', res)
     plot_loader(res).savefig(out/'loader.png', dpi=120)
     plt.close()
     return res

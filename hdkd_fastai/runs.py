@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['demo_phantoms', 'Images', 'own_networks', 'balances', 'methods', 'method_settings', 'answer_methods', 'Run',
-           'load_images', 'subset_images', 'shared_images', 'images_id', 'check_teacher', 'make_folder', 'into_folder',
-           'own_folder', 'file_id', 'checkpoint_of', 'ProgressLine', 'write_json', 'read_json', 'read_run',
-           'run_defaults', 'read_config', 'as_declared', 'check_config', 'idle_settings', 'check_idle', 'balance_rows',
-           'run_loss', 'method_kw', 'run_learner', 'save_figure', 'source_id', 'versions', 'describe', 'find_run',
-           'fast_choice', 'write_run', 'train_run', 'repeat_run', 'run_images', 'load_run', 'evaluate_one',
-           'write_comparison', 'plot_run_maps', 'report_text', 'comparison_text', 'evaluate_runs', 'collect_runs']
+           'load_images', 'subset_images', 'shared_images', 'images_id', 'check_teacher', 'own_folder', 'file_id',
+           'checkpoint_of', 'ProgressLine', 'read_run', 'run_defaults', 'read_config', 'as_declared', 'check_config',
+           'idle_settings', 'check_idle', 'balance_rows', 'run_loss', 'method_kw', 'run_learner', 'save_figure',
+           'source_id', 'versions', 'describe', 'find_run', 'fast_choice', 'write_run', 'train_run', 'repeat_run',
+           'run_images', 'load_run', 'evaluate_one', 'write_comparison', 'plot_run_maps', 'report_text',
+           'comparison_text', 'evaluate_runs', 'collect_runs']
 
 # %% ../nbs/17_runs.ipynb #8c360c50
 import hashlib,platform,reprlib,sys,tempfile,torchvision,warnings,yaml
@@ -110,25 +110,6 @@ def check_teacher(
         theirs,ours = (f"{Path(data).name if data else 'phantoms'} at {size}x{size}" for data,size in ((seen['data'], teacher.meta['size']), (config['data'], opener.size)))
         if theirs!=ours: warnings.warn(f'the teacher was trained on {theirs}, this run has {ours}; a teacher helps with the images it knows')
 
-# %% ../nbs/17_runs.ipynb #72b2ad2b
-def make_folder(
-    path:Path # Folder for results
-):
-    "Make the folder, now rather than after an hour of training; ValueError if that cannot be done"
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path): pass
-    except OSError as e: raise ValueError(f'cannot write into the folder {path} ({e.strerror}); choose another one (out)') from e
-
-@contextmanager
-def into_folder(
-    path:Path # Folder for results
-):
-    "What the disk says in here becomes a ValueError"
-    try: yield
-    except BrokenPipeError: raise # standard output's, whose reader has enough
-    except OSError as e: raise ValueError(f"cannot write into {path} ({e.strerror or e}{f': {e.filename}' if e.filename else ''}); {disk_remedy(e)} and call again") from e
-
 # %% ../nbs/17_runs.ipynb #cd93cac0
 @contextmanager
 def own_folder(
@@ -187,20 +168,6 @@ class ProgressLine(Callback):
         self.show('\n')
 
 # %% ../nbs/17_runs.ipynb #1599ce59
-def write_json(
-    path:Path, # File to write
-    o # Dictionaries, lists, strings and finite numbers
-):
-    "Write JSON, whole or not at all"
-    write_whole(path, lambda f: f.write(json.dumps(o, indent=1, allow_nan=False).encode()))
-
-def read_json(
-    path:Path # File that a run wrote
-):
-    "Read JSON; ValueError names the file if that fails"
-    try: return json.loads(Path(path).read_text())
-    except (OSError,ValueError,RecursionError) as e: raise ValueError(f'{path} cannot be read ({type(e).__name__}); it is not as a run wrote it') from e
-
 def read_run(
     path:Path # Folder of a finished run
 )->dict: # What run.json holds

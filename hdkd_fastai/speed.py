@@ -485,8 +485,7 @@ def run_speed(
     if device not in (there := ['cpu']+['cuda']*torch.cuda.is_available()): raise ValueError(f"device is {device!r}; here there is {' and '.join(there)}")
     distil_nets(model, size) # complains now about either
     chosen = _chosen_routes(device, routes)
-    try: out.mkdir(parents=True, exist_ok=True)
-    except OSError as e: raise ValueError(f'cannot make the folder {out} ({e.strerror}); choose another one (out)') from e
+    make_folder(out)
     groups = {f'distillation step, batch {bs}': (bs,6,chosen)}
     if peers: groups |= {f"{'training step' if t else 'forward pass'}, batch {b}": (b,2,peer_routes(t)) for t in (False,True) for b in peer_bs}
     common = dict(size=size, model=model, device=device, threads=threads)
@@ -497,7 +496,7 @@ def run_speed(
         res['groups'][k] = take_turns_in_groups({r: dict(o, bs=n, **common) for r,o in jobs.items()}, at_once, rounds=rounds, say=partial(print, flush=True))
     if floor: res['floor'] = floors(dict(run='floor', bs=bs, **common))
     print_speed(res) # first, in case the disk is full
-    write_whole(out/'speed.json', lambda f: f.write(json.dumps(res, indent=1).encode()))
+    write_json(out/'speed.json', res)
     plot_speed(res).savefig(out/'speed.png', dpi=120)
     plt.close()
     return res

@@ -116,7 +116,7 @@ def lesson_one_line_to_dataloaders():
             again,other = (dataset_dls(path, cache=kept, **kw, **o) for o in (dict(preload=False, keep=False), dict(split_seed=1)))
             again_rows = rows(again)
         assert len(kept.ls())==1 and torch.equal(rows(first_time), rows(dataset_dls(path, **kw))) and torch.equal(rows(first_time), again_rows)
-        assert all(isinstance(o.train_ds.tls[0].tfms.fs[1].seen, PixelCache) for o in (first_time,again,other)) and not other.table.equals(again.table)
+        assert all(isinstance(o.opener.seen, PixelCache) for o in (first_time,again,other)) and not other.table.equals(again.table)
         with expect_fail(ValueError, 'lies in the folder of the images; choose a place outside (cache)'): dataset_dls(path, cache=path/'kept')
     len(first_time.train_ds), len(first_time.valid_ds), len(first_time.test_rows)
 

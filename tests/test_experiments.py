@@ -9,7 +9,7 @@ from hdkd_fastai.evaluate import *
 from hdkd_fastai.export import load_checkpoint
 from hdkd_fastai.files import *
 from hdkd_fastai.peers import *
-from hdkd_fastai.resume import claim,write_whole
+from hdkd_fastai.resume import *
 from hdkd_fastai.runs import *
 from hdkd_fastai.train import *
 import contextlib,io,multiprocessing,subprocess,tempfile

@@ -11,7 +11,7 @@ from hdkd_fastai.opening import *
 from hdkd_fastai.peers import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.predict import *
-from hdkd_fastai.resume import write_whole
+from hdkd_fastai.resume import into_folder,make_folder,write_json
 from hdkd_fastai.runs import *
 from hdkd_fastai.speed import machine,machine_line
 from hdkd_fastai.train import *

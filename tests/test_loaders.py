@@ -6,7 +6,7 @@ from hdkd_fastai.data import *
 from hdkd_fastai.datasets import *
 from hdkd_fastai.files import check_outside
 from hdkd_fastai.opening import *
-from hdkd_fastai.resume import write_whole
+from hdkd_fastai.resume import make_folder,write_json
 from hdkd_fastai.speed import machine,machine_line
 from hdkd_fastai.train import *
 from fastcore.test import expect_fail
