@@ -231,10 +231,10 @@ def disk_remedy(
 
 # %% ../nbs/08_files.ipynb #121036f7
 def listed(
-    names # Text with commas between, or a list; None: none
+    names # Text with commas between, a path, or a list; None: none
 )->list: # Of text
     "Names as a list, whichever way they were given"
-    return [s for o in (names.split(',') if isinstance(names, str) else names or ()) if (s := str(o).strip())]
+    return [s for o in (str(names).split(',') if isinstance(names, (str,Path)) else names or ()) if (s := str(o).strip())]
 
 # %% ../nbs/08_files.ipynb #a99ce118
 def extra_library(
