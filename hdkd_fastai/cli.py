@@ -50,7 +50,7 @@ def run_command(
 # %% ../nbs/18_cli.ipynb #6425543f
 @call_parse
 def hdkd_demo(
-    data:Path=None, # Folder of images: Training/Testing, train/test, train/valid or class folders (default: phantoms)
+    data:Path=None, # Folder of images: Brain Tumor MRI, HAM10000, or any in class folders (default: phantoms)
     per_class:int=None, # Training images of each class for the students (default: 40, or as many as there are)
     size:int=64, # Height and width to train at, a multiple of 16
     epochs:int=40, # Epochs of the students
@@ -175,7 +175,7 @@ def hdkd_serve(
 # %% ../nbs/18_cli.ipynb #f41f72b3
 @call_parse
 def hdkd_audit(
-    path:Path, # Folder of images, as for hdkd_demo --data
+    path:Path, # Folder of images, as for hdkd_train --data
     out:Path=None, # Folder for audit.json, pairs.csv and pairs.png (default: only print)
     threshold:float=.1, # Largest distance of a near copy
     n:int=12 # Pairs in the picture

@@ -42,7 +42,7 @@ def prepare(
     if teacher: check_teacher(teacher := load_checkpoint(checkpoint_of(teacher), classes=classes), student, opener, dict(data=Path(path).resolve(), split='published', split_seed=seed))
     good = open_all(df, opener, skip_bad)
     if per_class is None: per_class = min(40, good[good.split=='train'].label.value_counts().min())
-    dataset_subset(good, per_class, seed) # are there enough?
+    subset_images(Images(good, opener, 0), per_class, seed) # are there enough? (HAM10000 gives all there are)
     return good, opener, len(df)-len(good), teacher, int(per_class)
 
 # %% ../nbs/17a_demo.ipynb #956863db
@@ -158,10 +158,12 @@ def run_demo(
         df,opener,left_out,given,per_class = prepare(path, per_class, size, model, seed, teacher, skip_bad)
     settings['per_class'] = per_class
     with own_folder(out):
-        print(f'{describe(Images(df, opener, left_out), data)}; {per_class} of each class for the students')
-        results = [compare(df, dataset_subset(df, per_class, seed+i), opener, model, epochs, teacher_epochs, seed+i, given) for i in range(seeds)]
+        few = [subset_images(Images(df, opener, left_out), per_class, seed+i).table for i in range(seeds)]
+        n = few[0][few[0].split=='train'].label.value_counts()
+        print(f"{describe(Images(df, opener, left_out), data)}; {'' if n.min()==n.max() else f'{n.min()} to '}{n.max()} of each class for the students")
+        results = [compare(df, o, opener, model, epochs, teacher_epochs, seed+i, given) for i,o in enumerate(few)]
         runs = [{k:e for k,(_,e) in o.items()} for o in results]
-        return report(out, results[0], runs, df, opener, dict(settings=settings, left_out=left_out), start)
+        return report(out, results[0], runs, df, opener, dict(settings=settings, left_out=left_out, students=n.to_dict()), start)
 
 # %% ../nbs/17a_demo.ipynb #bea7734c
 def report(
@@ -179,7 +181,8 @@ def report(
     gain,table = gain_of(runs),result_table(runs, models, shape)
     for k,m in models.items():
         trained = OpenImage(m.meta['size'], m.meta['mode']) if hasattr(m, 'meta') else opener # a teacher from a file keeps its size; `check_teacher` saw that all else is the same
-        save_checkpoint(out/f"{k.lower().replace(' ', '_')}.safetensors", m, classes, trained, accuracy=runs[0][k].accuracy)
+        seen = m.meta['info'].get('training') if hasattr(m, 'meta') else dict(data=res['settings']['data'] or 'phantoms', split='published', split_seed=res['settings']['seed'])
+        save_checkpoint(out/f"{k.lower().replace(' ', '_')}.safetensors", m, classes, trained, accuracy=runs[0][k].accuracy, training=seen)
     write_pictures(out, first, runs, df)
     res = {**res, 'fast': {k:str(v) for k,v in first['HDKD'][0].fast.chosen.items()}, 'images': pd.crosstab(df.split, df.label).to_dict('index'), 'networks': {k:dict(parameters=count_params(m), macs=count_macs(m, shape)) for k,m in models.items()},
            'runs': [{k:e.to_dict() for k,e in o.items()} for o in runs], 'gain_points': gain, 'seconds': round(time.time()-start), 'versions': versions()}

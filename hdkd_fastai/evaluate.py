@@ -101,7 +101,10 @@ def evaluate(
     dl:DataLoader=None # Labelled images, or rows of a table of them, such as `dls.test_rows`; None: the validation part
 )->Evaluation: # Images in the order of `dl`'s dataset
     "Run `learn` over `dl`, quietly and without the augmentation of fastai's `Datasets`; ValueError without images or labels, or with several labels an image"
-    dl = learn.dls.valid if dl is None else learn.dls.test_dl(dl, with_labels=True) if isinstance(dl, pd.DataFrame) else dl
+    if isinstance(dl, pd.DataFrame):
+        if not len(dl): raise ValueError('the table has no rows; expected at least one image')
+        dl = learn.dls.test_dl(dl, with_labels=True)
+    dl = learn.dls.valid if dl is None else dl
     if not len(dl.dataset): raise ValueError('the dataloader has no images; expected at least one')
     act = getattr(learn.loss_func, 'activation', None) or partial(F.softmax, dim=-1)
     plain = getattr(dl.dataset, 'set_split_idx', nullcontext)

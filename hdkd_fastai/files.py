@@ -234,7 +234,8 @@ def listed(
     names # Text with commas between, a path, or a list; None: none
 )->list: # Of text
     "Names as a list, whichever way they were given"
-    return [s for o in (str(names).split(',') if isinstance(names, (str,Path)) else names or ()) if (s := str(o).strip())]
+    names = [names] if isinstance(names, Path) else names.split(',') if isinstance(names, str) else names or ()
+    return [s for o in names if (s := str(o).strip())]
 
 # %% ../nbs/08_files.ipynb #a99ce118
 def extra_library(

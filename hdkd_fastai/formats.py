@@ -97,7 +97,8 @@ def run_export(
     n:int=200 # Training images that int8 is calibrated with
 )->pd.DataFrame: # From `format_accuracy`, or None without images
     "Write the folder that `save_student` describes and ONNX files into it, in place of those of an earlier model; with images, tell the accuracy of each; ValueError says what is missing"
-    formats = [] if formats=='none' else listed(formats)
+    formats,named = [] if formats=='none' else listed(formats),formats
+    if not formats and named!='none': raise ValueError(f"no format is named; there is {', '.join(onnx_formats)}, or 'none'")
     net = load_student(model if (Path(model)/'config.json').is_file() else checkpoint_of(model))
     images = model_images(model, net.meta, data, n) if 'int8' in formats or data else None
     _check_formats(formats, images)
@@ -217,8 +218,8 @@ def run_formats(
         else:
             if images: res['networks'][name]['PyTorch']['test_images'] = len(images.targs)
     if not res['networks']: raise ValueError('no network could be measured; see above')
-    with into_folder(out): write_json(out/'formats.json', res)
     print(f"\n{machine_line(res['machine'])}\n{formats_table(res).to_string(float_format='{:.2f}'.format, na_rep='')}")
+    with into_folder(out): write_json(out/'formats.json', res)
     return res
 
 # %% ../nbs/17e_formats.ipynb #ca3fcbb2

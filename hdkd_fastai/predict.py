@@ -62,7 +62,7 @@ def _answers(net, pixels, temperature, tta):
 
 # %% ../nbs/16_predict.ipynb #e3097113
 def predict_files(
-    model, # As in `load_predictor`
+    model, # As in `load_predictor`; folders and checkpoints are loaded on the GPU if there is one
     files, # Image files, one file, or folders
     bs:int=64, # Images in a batch
     tta:bool=False, # Average over the image and its mirror image?
@@ -92,7 +92,7 @@ def _stream(net, files, bs, temperature, tta, threads):
 
 # %% ../nbs/16_predict.ipynb #43e321a7
 def predict_images(
-    model, # As in `load_predictor`
+    model, # As in `load_predictor`; folders and checkpoints are loaded on the GPU if there is one
     files, # Image files, one file, or folders
     bs:int=64, # Images in a batch
     **kwargs # To `predict_files`
@@ -159,7 +159,7 @@ def run_predict(
     bs:int=64, # Images in a batch
     tta:bool=False, # Average over the image and its mirror image?
     calibrated:bool=False, # Divide logits by the temperature stored with the model?
-    engine:str='local', # 'local': this process; 'ray': the [workers](#more-than-one-machine-gets-through) of a Ray cluster
+    engine:str='local', # 'local': this process; 'ray': the [workers](#too-much-for-one-machine) of a Ray cluster
     workers:int=None # For 'ray': how many; None: one for each core
 )->int: # Number of files that were passed over
     "Classify files and write a row for each; ValueError if there is nothing to do"

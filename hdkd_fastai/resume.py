@@ -56,6 +56,7 @@ def make_folder(
     path:Path # Folder for results
 ):
     "Make the folder, now rather than after an hour of training; ValueError if that cannot be done"
+    path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path): pass

@@ -66,8 +66,10 @@ def subset_images(
     n:int=None, # Training images per class; None: all
     seed:int=0 # For the random choice
 )->Images: # With `n` training rows per class
-    "`dataset_subset` of the table; the opened images stay"
-    return images._replace(table=dataset_subset(images.table, n, seed))
+    "`dataset_subset` of the table; the opened images stay. ValueError if no validation images are left"
+    table = dataset_subset(images.table, n, seed)
+    if not table.split.eq('valid').any(): raise ValueError(f'with {n} images per class no validation images are left; ask for fewer')
+    return images._replace(table=table)
 
 def shared_images(
     opened:dict, # What earlier calls opened; gets what this one opens

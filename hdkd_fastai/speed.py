@@ -452,7 +452,7 @@ def _chosen_routes(device, routes):
     "The routes named in `routes`, and the reference; None: all"
     chosen = speed_routes(device)
     if routes is None: return chosen
-    names = listed(routes)
+    if not (names := listed(routes)): raise ValueError(f"no route is named; there are {', '.join(chosen)}")
     if unknown := [o for o in names if o not in chosen]: raise ValueError(f"no route {', '.join(map(repr, unknown))}; there are {', '.join(chosen)}")
     return {k:v for k,v in chosen.items() if k in ('official',*names)}
 

@@ -17,7 +17,7 @@ from hdkd_fastai.phantoms import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
 def unequal(folder, size=64):
-    "A table of phantoms with 10 to 60 training images per class"
+    "A table of phantoms with 10 to 60 images per class, of which a tenth are for validation"
     counts = dict(glioma=16, meningioma=24, notumor=60, pituitary=10)
     return image_table(make_phantoms(Path(folder)/'phantoms', n_train=counts, n_test=4, size=size))
 from hdkd_fastai.balance import *

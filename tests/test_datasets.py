@@ -237,6 +237,7 @@ def lesson_two_ways_to_split_ham10000():
     for o in ('published','clean'): assert set(split_lesions(fake_meta([('nv', 1)]*9+[('df', 1)]*5), o, test_pct=0).split)=={'train','valid'}
     meta = fake_meta([(k, n) for k in ('mel','nv') for n in (1,1,1,1,2,3)*5])
     assert not split_lesions(meta).equals(split_lesions(meta, seed=1))
+    assert split_lesions(meta, 'clean', .2, .4, 1).equals(split_lesions(meta, 'clean', valid_pct=.2, test_pct=.4, seed=1)) # shares in one order everywhere
     with expect_fail(ValueError, "split is 'random'; expected 'published' or 'clean'"): split_lesions(meta, 'random')
     with expect_fail(ValueError, 'test_pct is 15; expected a share from 0 to below 1'): split_lesions(meta, test_pct=15)
     with expect_fail(ValueError, "class 'bcc' has 0 lesions with exactly one image"): split_lesions(fake_meta([('nv', 1)]*5+[('bcc', 2)]*5))
@@ -338,6 +339,7 @@ def lesson_one_entry_for_every_folder():
             parts = {k:v for k,v in kw.items() if k!='split'}
             assert dataset_table(brain/'Training', **kw).equals((clean_table if kw else image_table)(brain/'Training', **parts))
         assert dataset_table(brain, kind='image_folder').equals(image_table(brain))
+        assert all(dataset_table(ham, 'clean', .2, .4, 1).equals(o) for o in (ham10000_table(ham, 'clean', .2, .4, 1), dataset_table(ham, 'clean', valid_pct=.2, test_pct=.4, seed=1)))
         assert (dataset_table(ham, test_pct=.5, valid_pct=0).split=='test').sum()==21              # half of the 42 lesions with one image
         for o in (brain,ham):
             with expect_fail(ValueError, 'differs from the published'): dataset_table(o, strict=True)

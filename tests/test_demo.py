@@ -25,22 +25,6 @@ from IPython.display import Image as ShowImage
 from hdkd_fastai.demo import *
 
 
-def lesson_before_any_training():
-    with tempfile.TemporaryDirectory() as d, warnings.catch_warnings():
-        warnings.simplefilter('ignore', UserWarning) # these are not the published numbers of images
-        rows = [dict(lesion_id=f'HAM_{i}', image_id=f'ISIC_{i}', dx=('nv','mel')[i%2], dx_type='histo', age=50., sex='unknown', localization='back') for i in range(40)]
-        for i,r in enumerate(rows):
-            folder = Path(d)/f'HAM10000_images_part_{1+i//20}'
-            folder.mkdir(exist_ok=True)
-            Image.new('RGB', (32,32), (200,150,i)).save(folder/f"{r['image_id']}.jpg")
-        pd.DataFrame(rows).to_csv(Path(d)/'HAM10000_metadata.csv', index=False)
-        df,opener,_,_,n = prepare(d, None, 32)
-        few = dataset_subset(df, 99, 0) # all there are
-    assert sorted(df.label.unique())==['mel','nv'] and opener.mode=='RGB' and n==df[df.split=='train'].label.value_counts().min()<40
-    assert df.lesion_id.groupby(df.split).nunique().sum()==40 and few.split.eq('test').sum()==df.split.eq('test').sum()
-    df.groupby(['split','label']).size().unstack()
-
-
 def lesson_the_result_as_a_table():
     from types import SimpleNamespace as NS
     runs = [{'student alone': NS(accuracy=a), 'HDKD': NS(accuracy=b)} for a,b in ((.6, .7), (.62, .8), (.7, .78))]
@@ -61,12 +45,29 @@ def lesson_what_it_leaves_behind():
         Image.fromarray(img).save(out/'new.png')
         answer = predict_images(student, [out/'new.png'])
         again = run_demo(size=32, per_class=8, epochs=1, teacher=out/'teacher.safetensors', out=out, phantoms=dict(n_train=20, n_test=8))
+        with expect_fail(ValueError, 'split_seed 0 of these images, this run has 1'): run_demo(size=32, per_class=8, seed=1, teacher=out/'teacher.safetensors', out=out, phantoms=dict(n_train=20, n_test=8))
     assert files==['.lock','activation_maps.png','comparison.png','confusion.png','curves.png','hdkd.safetensors','results.json','student_alone.safetensors','teacher.safetensors']
     assert len(kept['runs'])==2 and kept['images']['train']==dict.fromkeys(CLASSES, 18) and kept['images']['test']==dict.fromkeys(CLASSES, 8)
     assert kept['gain_points']['mean']==np.mean(kept['gain_points']['per_seed']) and kept['networks']['HDKD']['parameters']==count_params(student)
     assert again['runs'][0]['teacher']['confusion']==kept['runs'][0]['teacher']['confusion'] # the same teacher, from its file
     print(told.getvalue().replace(d, '.'))
     answer.label[0], files
+
+    with tempfile.TemporaryDirectory() as d, warnings.catch_warnings():
+        warnings.simplefilter('ignore', UserWarning) # these are not the published numbers of images
+        rows = [dict(lesion_id=f'HAM_{i}', image_id=f'ISIC_{i}', dx=('nv','nv','mel')[i%3], dx_type='histo', age=50., sex='unknown', localization='back') for i in range(60)]
+        for i,r in enumerate(rows):
+            folder = Path(d)/f'HAM10000_images_part_{1+i//30}'
+            folder.mkdir(exist_ok=True)
+            Image.new('RGB', (32,32), (200,150,i)).save(folder/f"{r['image_id']}.jpg")
+        pd.DataFrame(rows).to_csv(Path(d)/'HAM10000_metadata.csv', index=False)
+        df,opener,_,_,n = prepare(d, None, 32)
+        with expect_fail(ValueError, 'with 99 images per class no validation images are left'): prepare(d, 99, 32)
+        with redirect_stdout(io.StringIO()) as told: res = run_demo(d, per_class=20, size=32, epochs=1, teacher_epochs=1, out=Path(d).with_name(Path(d).name+'_out'))
+    assert sorted(df.label.unique())==['mel','nv'] and opener.mode=='RGB' and n==df[df.split=='train'].label.value_counts().min()<40
+    assert df.lesion_id.groupby(df.split).nunique().sum()==60
+    assert res['students']==dict(mel=17, nv=20) and '17 to 20 of each class for the students' in told.getvalue()
+    df.groupby(['split','label']).size().unstack()
 
 
 def lesson_what_goes_wrong():

@@ -14,6 +14,7 @@ from sklearn.metrics import f1_score,multilabel_confusion_matrix,recall_score,ro
 from fastai.vision.all import *
 from fastcore.test import expect_fail
 from hdkd_fastai.evaluate import _auroc,_bootstrap,_ece
+from hdkd_fastai.data import *
 from hdkd_fastai.phantoms import *
 from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
@@ -545,3 +546,11 @@ def lesson_what_goes_wrong():
     try: evaluate(learn, dls.test_dl(files))
     except ValueError as ex: msg = str(ex)
     msg
+
+    rows_of = dataset_dls(make_phantoms(Path(tempfile.mkdtemp())/'heads', n_train=5, n_test=2, size=32), 32, bs=8, kind='image_folder', device='cpu')
+    learn = Learner(rows_of, hdkd_teacher_tiny(rows_of.c, n_in=1), metrics=accuracy)
+    rows = rows_of.test_rows
+    a,b = evaluate(learn, rows),evaluate(learn, rows_of.test_dl(rows, with_labels=True))
+    assert a.n==8 and torch.equal(a.probs, b.probs) and torch.equal(a.targs, b.targs) and a.items==[o.name for o in rows.file]
+    with expect_fail(ValueError, 'the table has no rows'): evaluate(learn, rows[:0])
+    a

@@ -203,7 +203,9 @@ def lesson_what_the_disk_says():
     assert [*said.values()]==3*['make room']+2*['mend that']
     said
 
-    assert listed(' a, b,')==listed(['a','b '])==listed((Path('a'),'b'))==['a','b'] and listed(Path('a'))==['a'] and listed('')==listed(None)==listed(())==[]
+
+def lesson_lists():
+    assert listed(' a, b,')==listed(['a','b '])==listed((Path('a'),'b'))==['a','b'] and listed(Path('a,b'))==['a,b'] and listed('')==listed(None)==listed(())==[]
     listed('float32, int8')
 
 

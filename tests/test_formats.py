@@ -44,6 +44,7 @@ def lesson_all_formats_of_a_model():
         plain = load_images(data/'Training', size=32, split_seed=1)
         held_out = [plain.opener.read(o) for o in plain.table.file[plain.table.split=='test']]
         judged = [model_images(d/'out', {**model.meta, 'info':o}, data/'Training').test[:,0].numpy() for o in (dict(training=dict(split_seed=1)), {})]
+        with expect_fail(ValueError, 'no format is named; there is float32'): run_export(d/'out', d/'x', '')
         with expect_fail(ValueError, 'n is 0'): run_export(d/'run', d/'x', 'int8', n=0)
         with expect_fail(ValueError, 'are not those that'): run_export(d/'run', d/'x', data=data)
         with expect_fail(ValueError, 'holds no finished run'): (d/'run'/'run.json').unlink(); run_export(d/'run', d/'x')

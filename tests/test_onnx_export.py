@@ -82,7 +82,7 @@ def lesson_eight_bits():
     with tempfile.TemporaryDirectory() as d:
         model,pixels = small_student(Path(d)/'phantoms')
         full = export_onnx(model, Path(d)/'s.onnx')
-        int8 = quantize_onnx(full, Path(d)/'s8.onnx', pixels['train'][:50])
+        int8 = quantize_onnx(full, Path(d)/'s8.onnx', pixels['train'][::2])
         net,onnx = FromPixels(model),OnnxStudent(int8)
         graph = extra_library('onnx', 'onnx').load(int8).graph
         diff,ops = onnx_difference(onnx, net, pixels['test']),Counter(o.op_type for o in graph.node)

@@ -132,7 +132,7 @@ def lesson_the_command():
     lines.assign(file=lines.file.map(lambda o: Path(o).name)).iloc[:3,:6]
 
 
-def lesson_more_than_one_machine_gets_through():
+def lesson_too_much_for_one_machine():
     with tempfile.TemporaryDirectory() as d:
         m = hdkd_tiny(4, n_in=1, img_size=32)
         m.eval().meta = dict(classes=list(CLASSES), size=32, mode='L', stats=[[.449],[.226]], info={})

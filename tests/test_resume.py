@@ -82,6 +82,26 @@ def lesson_written_whole_or_not_at_all():
     assert there==[b'first',b'second'] # `path` is there at every moment
     left, kept
 
+    def within(error):
+        "What `into_folder` makes of an error"
+        try:
+            with into_folder(Path('runs/a')): raise error
+        except Exception as e: return f'{type(e).__name__}: {e}'
+    said = [within(OSError(28, 'No space left on device', 'runs/a/run.json')), within(BrokenPipeError(32, 'Broken pipe'))]
+    assert said[0].startswith('ValueError: cannot write into runs/a (No space left on device: runs/a/run.json)') and said[1].startswith('BrokenPipeError'), said
+    print('\n'.join(said))
+
+    with tempfile.TemporaryDirectory() as d:
+        f = Path(d)/'new'/'res.json'
+        make_folder(str(f.parent))
+        write_json(f, dict(a=[1,.5]))
+        with expect_fail(ValueError, 'Out of range float'): write_json(f, dict(a=float('nan')))
+        left,names = read_json(f),[o.name for o in f.parent.iterdir()]
+        with expect_fail(ValueError, 'res.json cannot be read (JSONDecodeError)'): f.write_text('{'), read_json(f)
+        with expect_fail(ValueError, 'cannot write into the folder'): make_folder(f/'x')
+    assert left==dict(a=[1,.5]) and names==['res.json']
+    left
+
 
 def lesson_stopped_anywhere_the_same_end():
     with tempfile.TemporaryDirectory() as d:

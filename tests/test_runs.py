@@ -46,17 +46,6 @@ def lesson_images():
     images_id(a.table), images_id(c.table)
 
 
-def lesson_before_any_training():
-    def within(error):
-        "What `into_folder` makes of an error"
-        try:
-            with into_folder(Path('runs/a')): raise error
-        except Exception as e: return f'{type(e).__name__}: {e}'
-    said = [within(OSError(28, 'No space left on device', 'runs/a/run.json')), within(BrokenPipeError(32, 'Broken pipe'))]
-    assert said[0].startswith('ValueError: cannot write into runs/a (No space left on device: runs/a/run.json)') and said[1].startswith('BrokenPipeError'), said
-    print('\n'.join(said))
-
-
 def lesson_a_bar_for_the_terminal_a_line_for_the_log():
     class Terminal(io.StringIO):
         "Something that says it is a terminal"

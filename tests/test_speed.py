@@ -114,7 +114,7 @@ def lesson_the_whole_measurement():
         small = run_speed(32, 4, 'tiny', rounds=2, routes='callback', peers=False, floor=False, threads=1, device='cpu', out=Path(d)/'speed')
         assert json.loads((Path(d)/'speed'/'speed.json').read_text())==small and (Path(d)/'speed'/'speed.png').stat().st_size>1000
     assert list(small['groups']['distillation step, batch 4']['routes'])==['official','callback'] and 'round 2 of 2' in printed.getvalue()
-    for bad,msg in ((dict(routes='callbak'),'no route'), (dict(model='huge'),"'base' or 'tiny'"), (dict(size=100),'multiples of 16'), (dict(rounds=0),'at least 1'), (dict(threads=0),'threads is 0; expected at least 1'),
+    for bad,msg in ((dict(routes='callbak'),'no route'), (dict(routes=''),'no route is named; there are official'), (dict(model='huge'),"'base' or 'tiny'"), (dict(size=100),'multiples of 16'), (dict(rounds=0),'at least 1'), (dict(threads=0),'threads is 0; expected at least 1'),
                     (dict(device='gpu'),"device is 'gpu'; here there is cpu")):
         with expect_fail(ValueError, msg): run_speed(**bad)
     speed_table(small).round(4)
