@@ -16,6 +16,8 @@ from hdkd_fastai.resume import *
 from hdkd_fastai.runs import *
 from hdkd_fastai.train import *
 import io
+from types import SimpleNamespace
+from unittest import mock
 from contextlib import redirect_stdout
 from fastcore.test import expect_fail
 from hdkd_fastai.predict import *
@@ -23,6 +25,15 @@ from hdkd_fastai.student import *
 from hdkd_fastai.teacher import *
 from IPython.display import Image as ShowImage
 from hdkd_fastai.demo import *
+
+
+def lesson_one_run():
+    def rate_of(make, title, df, opener, epochs, lr, seed): return SimpleNamespace(model=lr),None # in place of training
+    rates = {}
+    with mock.patch.dict(compare.__globals__, train_one=rate_of):
+        for m in model_families: rates[m] = {k:o.model for k,(o,_) in compare(None, None, None, m).items()}
+    assert rates==dict(tiny=dict.fromkeys(('teacher','student alone','HDKD'), 4e-3), base={'teacher':1e-3, 'student alone':1e-3, 'HDKD':4e-3})
+    pd.DataFrame(rates)
 
 
 def lesson_the_result_as_a_table():
