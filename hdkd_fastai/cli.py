@@ -60,7 +60,7 @@ def hdkd_demo(
     seeds:int=1, # Number of seeds to repeat the experiment with
     teacher:Path=None, # Folder of the teacher's run, or its checkpoint (default: train one)
     skip_bad:bool=False, # Leave unreadable images out and count them
-    out:Path='hdkd_demo_out' # Folder for results, pictures and networks
+    out:Path='hdkd_demo_out' # Folder for results, pictures and networks; those of an earlier demonstration are replaced
 ):
     "Train a teacher on all images and two students on few, one alone and one with HDKD, and compare them"
     if model=='tiny': os.environ.setdefault('OMP_NUM_THREADS', '1') # on a busy machine, threads of so small steps mostly wait for each other

@@ -15,7 +15,7 @@ import pandas as pd
 from pathlib import Path
 from .audit import Audit,audit,clean_test
 from .files import *
-from .files import _entries,_is_image,_some,_subfolders
+from .files import _entries,_some,_subfolders
 
 # %% ../nbs/08b_datasets.ipynb #d5d85555
 BRAIN_COUNTS = dict(Training=dict(glioma=1321, meningioma=1339, notumor=1595, pituitary=1457),
@@ -62,7 +62,7 @@ def carve_groups(
     "Like `carve`, in whole groups; ValueError if a class has a single group or a group two labels"
     if pct==0: return df,df[:0]
     labels = df.groupby(group).label.nunique()
-    if (labels>1).any(): raise ValueError(f'{group} {labels.idxmax()!r} has {labels.max()} different labels, expected one; correct the table')
+    if (labels>1).any(): raise ValueError(f'{group} {labels.idxmax()!r} has {labels.max()} different labels, expected one; correct the table, or split such groups by scikit-learn\'s StratifiedGroupKFold')
     n = df.groupby('label')[group].nunique()
     if n.min()<2:
         raise ValueError(f'class {n.idxmin()!r} has a single {group}, at least two are needed to split it; add images or leave the class out')
@@ -124,7 +124,7 @@ def check_folders(
         raise ValueError(f"{path} has unknown folders: {', '.join(extra)}; expected {expected}; move them away, or read another image set with dataset_table(kind='image_folder')")
     if gone := [o for o in names if o not in found]:
         raise ValueError(f"{path} lacks the folders {', '.join(gone)}; expected {expected}: unpack the download again")
-    if empty := [o for o in names if not any(map(_is_image, walk_files(Path(path)/o)))]:
+    if empty := [o for o in names if not any(map(is_image, walk_files(Path(path)/o)))]:
         raise ValueError(f"{path} has folders without images: {', '.join(empty)}; expected images in {expected}: unpack the download again")
 
 # %% ../nbs/08b_datasets.ipynb #2f7391bb
@@ -173,7 +173,7 @@ def split_lesions(
 
 # %% ../nbs/08b_datasets.ipynb #a3794e22
 def _ham_folder(name): return re.fullmatch(r'ham10000_images(_part_?[12])?', name.lower())
-def _images(folder): return [o for o in _entries(folder) if _is_image(o) and not os.path.isdir(o)]
+def _images(folder): return [o for o in _entries(folder) if is_image(o) and not os.path.isdir(o)]
 def _listing(folder): return {o.name:o.stat().st_size for o in _images(folder)}
 
 def ham_folders(
@@ -271,7 +271,7 @@ def subset_up_to(
     valid = df[(df.split=='valid') & ~df.index.isin(keep.index)]
     if group in df: valid = valid[~valid[group].isin(keep[group])]
     if lost := sorted({*pools[1].label}-{*valid.label}):
-        warnings.warn(f"all validation images of {', '.join(lost)} are now training images; borrow=False leaves them in validation", stacklevel=2)
+        warnings.warn(f"all validation images of {', '.join(lost)} are now training images; ask for fewer, or take subset_up_to(borrow=False)", stacklevel=2)
     return pd.concat([keep.sort_index().assign(split='train'), valid, df[df.split=='test']])
 
 # %% ../nbs/08b_datasets.ipynb #615ee5af
@@ -295,7 +295,7 @@ def recognise(
     if (path/'HAM10000_metadata.csv').is_file() or any(map(_ham_folder, names)): return 'ham10000'
     classes = [{o.name.lower() for o in _subfolders(names[k.lower()])} for k in BRAIN_COUNTS if k.lower() in names]
     if len(classes)!=2 or classes[0]|classes[1]!={*BRAIN_COUNTS['Training']}: return 'image_folder'
-    return 'brain_tumor_mri' if any(o.name.startswith(('Tr-','Te-')) and _is_image(o) for k in BRAIN_COUNTS for o in walk_files(names[k.lower()])) else 'image_folder'
+    return 'brain_tumor_mri' if any(o.name.startswith(('Tr-','Te-')) and is_image(o) for k in BRAIN_COUNTS for o in walk_files(names[k.lower()])) else 'image_folder'
 
 # %% ../nbs/08b_datasets.ipynb #be538701
 def dataset_table(

@@ -31,15 +31,16 @@ def prepare(
     model:str='tiny', # 'base' or 'tiny'
     seed:int=0, # For split and subset
     teacher:Path=None, # Folder of the teacher's run, or its checkpoint
-    skip_bad:bool=False # Leave unreadable images out?
+    skip_bad:bool=False, # Leave unreadable images out?
+    data:Path=None # The folder, if it is the user's; None: phantoms, made anew
 )->tuple: # Table of images, opener that holds them, number of images left out, teacher or None, images per class
     "Read and check everything a run needs; ValueError says what is wrong"
-    if model not in model_families: raise ValueError(f"there is no model {model!r}; choose one of {', '.join(model_families)}")
+    make_student = model_family(model)[2]
     df = dataset_table(path, seed=seed)
     opener = OpenImage(size, dataset_mode(path, df.file))
     classes,n_in = sorted(df.label.unique()),1 if opener.mode=='L' else 3
-    student = model_families[model][2](len(classes), n_in=n_in, img_size=size)
-    if teacher: check_teacher(teacher := load_checkpoint(checkpoint_of(teacher), classes=classes), student, opener, dict(data=Path(path).resolve(), split='published', split_seed=seed))
+    student = make_student(len(classes), n_in=n_in, img_size=size)
+    if teacher: check_teacher(teacher := load_checkpoint(checkpoint_of(teacher), classes=classes), student, opener, dict(data=data and Path(data).resolve(), split='published', split_seed=seed))
     good = open_all(df, opener, skip_bad)
     if per_class is None: per_class = min(40, good[good.split=='train'].label.value_counts().min())
     subset_images(Images(good, opener, 0), per_class, seed) # are there enough? (HAM10000 gives all there are)
@@ -66,7 +67,7 @@ demo_rates = dict(tiny=(4e-3,4e-3,4e-3), base=(1e-3,1e-3,4e-3)) # highest learni
 
 def compare(
     df:pd.DataFrame, # All images
-    subset:pd.DataFrame, # With the balanced subset for the students
+    subset:pd.DataFrame, # With the few images for the students
     opener:OpenImage, # Holds the images
     model:str='tiny', # 'base' or 'tiny'
     epochs:int=40, # Epochs of the students
@@ -145,7 +146,7 @@ def run_demo(
     seeds:int=1, # Number of seeds
     teacher:Path=None, # Folder of the teacher's run, or its checkpoint; None: train one
     skip_bad:bool=False, # Leave unreadable images out?
-    out:Path='hdkd_demo_out', # Folder for the results
+    out:Path='hdkd_demo_out', # Folder for the results; those of an earlier demonstration are replaced
     phantoms:dict=None # Changes to `make_phantoms`' arguments
 )->dict: # What results.json holds
     "Train and compare teacher, student alone and HDKD; ValueError, before any training, says what is wrong with the input"
@@ -157,7 +158,7 @@ def run_demo(
     check_outside(data, out=out)
     with tempfile.TemporaryDirectory() as d:
         path = make_phantoms(Path(d)/'phantoms', size=size, seed=seed, **settings['phantoms']) if data is None else data
-        df,opener,left_out,given,per_class = prepare(path, per_class, size, model, seed, teacher, skip_bad)
+        df,opener,left_out,given,per_class = prepare(path, per_class, size, model, seed, teacher, skip_bad, data)
     settings['per_class'] = per_class
     with own_folder(out):
         few = [subset_images(Images(df, opener, left_out), per_class, seed+i).table for i in range(seeds)]
@@ -183,7 +184,7 @@ def report(
     gain,table = gain_of(runs),result_table(runs, models, shape)
     for k,m in models.items():
         trained = OpenImage(m.meta['size'], m.meta['mode']) if hasattr(m, 'meta') else opener # a teacher from a file keeps its size; `check_teacher` saw that all else is the same
-        seen = m.meta['info'].get('training') if hasattr(m, 'meta') else dict(data=res['settings']['data'] or 'phantoms', split='published', split_seed=res['settings']['seed'])
+        seen = m.meta['info'].get('training') if hasattr(m, 'meta') else dict(data=res['settings']['data'], split='published', split_seed=res['settings']['seed'])
         save_checkpoint(out/f"{k.lower().replace(' ', '_')}.safetensors", m, classes, trained, accuracy=runs[0][k].accuracy, training=seen)
     write_pictures(out, first, runs, df)
     res = {**res, 'fast': {k:str(v) for k,v in first['HDKD'][0].fast.chosen.items()}, 'images': pd.crosstab(df.split, df.label).to_dict('index'), 'networks': {k:dict(parameters=count_params(m), macs=count_macs(m, shape)) for k,m in models.items()},

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request,urlopen
 from . import __version__
 from .datasets import *
+from .files import extra_library
 from .resume import claim
 
 # %% ../nbs/08f_download.ipynb #6e824186
@@ -309,9 +310,7 @@ def _kaggle_error(e):
 # %% ../nbs/08f_download.ipynb #eda4b2d0
 def _kaggle_folder():
     "Where `kagglehub` has put the set"
-    try: import kagglehub
-    except ImportError as e:
-        raise ValueError("kagglehub is not installed; pip install -e '.[kaggle]', or download by hand") from e
+    kagglehub = extra_library('kagglehub', 'kaggle')
     print(BRAIN_TERMS)
     try: got = Path(kagglehub.dataset_download(BRAIN_HANDLE))
     except Exception as e: raise ValueError(_kaggle_error(e)) from e # its errors have no common class

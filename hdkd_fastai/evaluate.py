@@ -103,7 +103,9 @@ def evaluate(
     "Run `learn` over `dl`, quietly and without the augmentation of fastai's `Datasets`; ValueError without images or labels, or with several labels an image"
     if isinstance(dl, pd.DataFrame):
         if not len(dl): raise ValueError('the table has no rows; expected at least one image')
-        dl = learn.dls.test_dl(dl, with_labels=True)
+        try: (dl := learn.dls.test_dl(dl, with_labels=True)).dataset[0]
+        except (AssertionError,AttributeError,KeyError,TypeError) as e: # fastai has no class of its own for them
+            raise ValueError(f"the learner's dataloaders cannot read these rows ({(str(e) or type(e).__name__).splitlines()[0]}); give rows like those they were made of, such as `dls.test_rows`") from e
     dl = learn.dls.valid if dl is None else dl
     if not len(dl.dataset): raise ValueError('the dataloader has no images; expected at least one')
     act = getattr(learn.loss_func, 'activation', None) or partial(F.softmax, dim=-1)

@@ -38,12 +38,12 @@ def trained_for(
 
 # %% ../nbs/17b_experiments.ipynb #15fff4b8
 def find_data(
-    folders:list=None # Folders of data sets; None: phantoms
+    folders=None # Folder of a data set, or several; None: phantoms
 )->dict: # One of `data_sets` to its folder, or to None for phantoms
     "Recognise the data sets in `folders`; ValueError for a folder of something else, or for two of the same"
     if not folders: return dict(phantoms=None)
     found = {}
-    for o in (Path(o).expanduser() for o in folders):
+    for o in (Path(o).expanduser() for o in L(folders)):
         if (kind := recognise(o)) not in data_sets: raise ValueError(f"{o} is not a data set of the paper's tables; there are {', '.join(data_sets)} (Brain Tumor MRI is told by its folders and file names, Tr-... and Te-...; phantoms are made when no data is named)")
         if kind in found: raise ValueError(f'{found[kind]} and {o} are both {kind}; name one of them')
         found[kind] = o
@@ -198,7 +198,7 @@ class Experiments:
     "The runs of a profile on some data sets, in a folder"
     def __init__(self,
         profile:str='cpu', # One of `profiles`
-        data=None, # Folders of data sets; None: phantoms
+        data=None, # Folder of a data set, or several; None: phantoms
         out:Path='hdkd_tables', # Results go to out/profile
         cache:Path=None # Folder that keeps opened images; None: memory
     ):

@@ -11,7 +11,6 @@ import tempfile,warnings
 from collections import namedtuple
 from fastai.vision.all import *
 from safetensors.torch import save as safetensors_bytes
-from types import SimpleNamespace as NS
 from .export import *
 from .files import listed
 from .onnx_export import *
@@ -97,8 +96,9 @@ def run_export(
     n:int=200 # Training images that int8 is calibrated with
 )->pd.DataFrame: # From `format_accuracy`, or None without images
     "Write the folder that `save_student` describes and ONNX files into it, in place of those of an earlier model; with images, tell the accuracy of each; ValueError says what is missing"
-    formats,named = [] if formats=='none' else listed(formats),formats
-    if not formats and named!='none': raise ValueError(f"no format is named; there is {', '.join(onnx_formats)}, or 'none'")
+    formats = listed(formats)
+    if not formats: raise ValueError(f"no format is named; there is {', '.join(onnx_formats)}, or 'none'")
+    if formats==['none']: formats = []
     net = load_student(model if (Path(model)/'config.json').is_file() else checkpoint_of(model))
     images = model_images(model, net.meta, data, n) if 'int8' in formats or data else None
     _check_formats(formats, images)
@@ -159,15 +159,14 @@ def models_to_measure(
     use_peers:bool=True # Untrained others, too, but for those that are among the runs?
 )->dict: # Name to network and its `LabelledPixels`, None without images
     "Trained networks, or ours untrained, and others of the same image size and classes"
-    if model not in model_families: raise ValueError(f"there is no model {model!r}; choose one of {', '.join(model_families)}")
-    found,opened = {},{}
+    makers,found,opened = model_family(model),{},{}
     for o in runs:
         net = load_student(checkpoint_of(o))
         found[Path(o).resolve().name] = net,model_images(o, net.meta, opened=opened)
     classes,mode = (first(found.values())[0].meta[k] for k in ('classes','mode')) if found else (list('abcd'),'RGB')
     size,n_in = first(found.values())[0].meta['size'] if found else size,1 if mode=='L' else 3
     if not found:
-        for k,f in zip(own_networks, model_families[model]): found[k] = _as_meta(f(len(classes), n_in=n_in, **({} if k=='teacher' else dict(img_size=size))), classes, size, mode),None
+        for k,f in zip(own_networks, makers): found[k] = _as_meta(f(len(classes), n_in=n_in, **({} if k=='teacher' else dict(img_size=size))), classes, size, mode),None
     trained = {net.meta['config'].get('name') for net,_ in found.values()}
     for k in peers if use_peers else ():
         if k in trained: continue

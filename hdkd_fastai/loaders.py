@@ -12,7 +12,6 @@ from .cache import *
 from .data import *
 from .datasets import *
 from .files import check_outside
-from .opening import *
 from .resume import make_folder,write_json
 from .speed import machine,machine_line
 from .train import *
@@ -25,11 +24,10 @@ def loader_dls(
     data:Path, # Folder of images
     size:int=224, # Height and width
     bs:int=32, # Images in a batch
-    batch_tfms:list=None, # Augmentation, on batches
     cache:Path=None # For 'mapped': folder that keeps the opened images
 )->DataLoaders: # On the CPU
     "`dataset_dls` whose images come in a certain way"
-    dls = dataset_dls(data, size, bs, batch_tfms=batch_tfms, device='cpu', preload=way!='files', keep=way!='files', cache=cache if way=='mapped' else None)
+    dls = dataset_dls(data, size, bs, device='cpu', preload=way!='files', keep=way!='files', cache=cache if way=='mapped' else None)
     if way=='pictures': dls.opener.seen = dict(dls.opener.seen)
     return dls
 

@@ -56,7 +56,5 @@ class OpenImage(Transform):
     def stats(self): return imagenet_stats if self.mode=='RGB' else ([.449],[.226]) # ImageNet's mean and deviation; grey: averaged over colours
     @property
     def pil_class(self): return PILGrey if self.mode=='L' else PILImage
-    def resize(self, im):
-        if im.mode=='F' or im.mode.startswith('I'): raise ValueError(f'mode {im.mode} has more than 8 bits; convert to 8 bits first, with a window of your choice')
-        return self.pil_class(im.convert(self.mode).resize((self.size,self.size), Image.BILINEAR))
+    def resize(self, im): return self.pil_class(resized(im, self.size, self.mode))
     def __getstate__(self): return {**self.__dict__, 'seen':{}, 'dates':{}, 'keep':False} # a copy elsewhere opens what is there then

@@ -36,7 +36,7 @@ def find_images(
     "Named files, and image files below named folders"
     if not isinstance(files, (str,Path)):
         for o in files: yield from find_images(o)
-    elif os.path.isdir(files): yield from (o for o in walk_files(Path(files)) if o.suffix.lower() in image_extensions)
+    elif os.path.isdir(files): yield from filter(is_image, walk_files(Path(files)))
     else: yield Path(files)
 
 # %% ../nbs/16_predict.ipynb #0b19d8c9
@@ -194,8 +194,8 @@ def ray_library():
     "Import Ray Data; ValueError says how to install it, or that the cluster of `RAY_ADDRESS` is not there"
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
     os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'fatal') # of its processes, which write to the terminal as well
-    try: import ray.data
-    except ImportError as e: raise ValueError("ray is not installed: pip install -e '.[ray]'") from e
+    ray = extra_library('ray', 'ray')
+    extra_library('ray.data', 'ray')
     if not ray.is_initialized(): _check_address()
     return ray
 

@@ -67,6 +67,7 @@ def subset_images(
     seed:int=0 # For the random choice
 )->Images: # With `n` training rows per class
     "`dataset_subset` of the table; the opened images stay. ValueError if no validation images are left"
+    if not images.table.split.eq('valid').any(): raise ValueError('there are no validation images: perhaps all of them have copies in train, or could not be read; add others')
     table = dataset_subset(images.table, n, seed)
     if not table.split.eq('valid').any(): raise ValueError(f'with {n} images per class no validation images are left; ask for fewer')
     return images._replace(table=table)
@@ -449,12 +450,13 @@ def train_run(
     split_seed:int=0, # Of the split
     skip_bad:bool=False, # Leave unreadable images out?
     fast:bool=False, # Train by the fast path, `to_fast`?
-    leave_out:str='', # What of the fast path to leave out: 'bfloat16', 'compile', 'channels_last', 'fold_teacher', 'fused', separated by commas
+    leave_out:str='', # What of the fast path to leave out: any of 'bfloat16', 'compile', 'channels_last', 'fold_teacher' and 'fused', a list, or with commas between
     cache:Path=None, # Folder that keeps opened images for other runs; None: memory
     opened:dict=None, # Images that earlier calls opened, so that several runs share them
     out:Path='hdkd_run' # Folder for the results
 )->dict: # What run.json holds
     "Train one network and leave a folder that can repeat it; ValueError, before any training, says what is wrong"
+    leave_out = ','.join(listed(leave_out))
     config = check_config({k:v for k,v in dict(locals()).items() if k not in _places})
     c,out,start = NS(**config),Path(out).expanduser(),time.time()
     check_outside(c.data, out=out, cache=cache)

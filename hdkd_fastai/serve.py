@@ -12,7 +12,7 @@ import numpy as np
 from fastcore.basics import num_cpus
 from pathlib import Path
 from PIL import Image
-from .files import OnnxFile,checked_image,extra_library
+from .files import OnnxFile,checked_image,extra_library,resized
 
 # %% ../nbs/16a_serve.ipynb #4ccb7def
 upload_formats,max_jpeg_passes = ('PNG','JPEG'),100
@@ -43,9 +43,7 @@ def read_upload(
     if im.format!='PNG' and (n := file.read().count(b'\xff\xda'))>max_jpeg_passes: raise UploadRefused(422, f'the JPEG goes over its pixels {n} times, more than {max_jpeg_passes}; save it anew')
     file.seek(0)
     try:
-        with checked_image(file) as im:
-            if im.mode.startswith('I'): raise ValueError(f'mode {im.mode} has more than 8 bits; convert to 8 bits first, with a window of your choice')
-            a = np.asarray(im.convert(mode).resize((size,size), Image.BILINEAR))
+        with checked_image(file) as im: a = np.asarray(resized(im, size, mode))
     except MemoryError: raise # not the client's fault
     except Exception as e: raise UploadRefused(422, f'the image cannot be read: {str(e) or type(e).__name__}'.splitlines()[0]) from e
     return np.ascontiguousarray(a[None,None] if a.ndim==2 else a.transpose(2, 0, 1)[None])

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['model_families', 'paper_adam', 'tfm_lists', 'Recipe', 'recipes', 'medical_tfms', 'rotate_flip', 'brightness_contrast',
-           'sharpen', 'blur', 'OfficialAugment', 'official_tfms', 'teacher_learner', 'student_learner', 'hdkd_learner']
+           'sharpen', 'blur', 'OfficialAugment', 'official_tfms', 'model_family', 'teacher_learner', 'student_learner',
+           'hdkd_learner']
 
 # %% ../nbs/10_train.ipynb #5cd69381
 from collections import namedtuple
@@ -103,10 +104,17 @@ def official_tfms(
 # %% ../nbs/10_train.ipynb #e6314ead
 model_families = dict(base=(hdkd_teacher, hdkd_student, hdkd), tiny=(hdkd_teacher_tiny, hdkd_student_tiny, hdkd_tiny))
 
+def model_family(
+    name:str # 'base' or 'tiny'
+)->tuple: # Functions that make teacher, student alone and HDKD
+    "One of `model_families`; ValueError if there is none of that name"
+    if name not in model_families: raise ValueError(f"there is no model {name!r}; choose one of {', '.join(map(repr, model_families))}")
+    return model_families[name]
+
 def _make(dls, family, which, **kwargs):
-    if family not in model_families: raise ValueError(f"there is no model {family!r}; choose one of {', '.join(map(repr, model_families))}")
+    make = model_family(family)[which]
     _,n_in,*size = dls.one_batch()[0].shape
-    return model_families[family][which](dls.c, **{'n_in':n_in, **({'img_size':tuple(size)} if which else {}), **kwargs})
+    return make(dls.c, **{'n_in':n_in, **({'img_size':tuple(size)} if which else {}), **kwargs})
 
 # %% ../nbs/10_train.ipynb #be9d21d4
 @delegates(Learner.__init__)

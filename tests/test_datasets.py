@@ -5,7 +5,7 @@ import pandas as pd
 from pathlib import Path
 from hdkd_fastai.audit import Audit,audit,clean_test
 from hdkd_fastai.files import *
-from hdkd_fastai.files import _entries,_is_image,_some,_subfolders
+from hdkd_fastai.files import _entries,_some,_subfolders
 from contextlib import contextmanager,redirect_stdout
 from fastai.vision.all import get_image_files
 from fastcore.test import expect_fail

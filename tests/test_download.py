@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request,urlopen
 from hdkd_fastai import __version__
 from hdkd_fastai.datasets import *
+from hdkd_fastai.files import extra_library
 from hdkd_fastai.resume import claim
 import errno,io,socket,warnings
 from contextlib import redirect_stdout
@@ -358,7 +359,7 @@ def lesson_brain_tumor_mri():
                 try: calls(download_brain_tumor_mri, Path(d)/'brain')
                 except ValueError as err: lines.append(str(err))
         with mocked.dict(sys.modules, kagglehub=None):
-            with expect_fail(ValueError, "kagglehub is not installed; pip install -e '.[kaggle]'"): download_brain_tumor_mri(Path(d)/'brain')
+            with expect_fail(ValueError, "kagglehub is not installed: pip install -e '.[kaggle]'"): download_brain_tumor_mri(Path(d)/'brain')
         with mocked.dict(sys.modules, kagglehub=Mock(dataset_download=lambda _: d)):
             with expect_fail(ValueError, 'has no folder Training'): calls(download_brain_tumor_mri, Path(d)/'brain')
     assert len(lines)==len(raised) and all(k in o and '\n' not in o for k,o in zip(raised, lines)), lines

@@ -553,4 +553,6 @@ def lesson_what_goes_wrong():
     a,b = evaluate(learn, rows),evaluate(learn, rows_of.test_dl(rows, with_labels=True))
     assert a.n==8 and torch.equal(a.probs, b.probs) and torch.equal(a.targs, b.targs) and a.items==[o.name for o in rows.file]
     with expect_fail(ValueError, 'the table has no rows'): evaluate(learn, rows[:0])
+    with expect_fail(ValueError, "cannot read these rows ('label')"): evaluate(learn, rows[['file','split']])
+    with expect_fail(ValueError, "was not included in the training dataset"): evaluate(learn, rows.assign(label='cat'))
     a

@@ -160,6 +160,13 @@ def lesson_which_files_are_refused():
     assert (upright==np.asarray(im)).all() and 'mode CMYK holds printing inks' in lines['inks.jpg'] and 'GIF file with 2 pictures' in lines['clip.gif'] and lines['pipe.png'].startswith('a folder, a pipe')
     lines
 
+    line = Image.fromarray(np.tile(np.repeat(np.array([0,0,80,80], dtype=np.uint8), 2), (8,1)))  # [8, 8], dark on the left
+    small = np.asarray(resized(line, 4, 'RGB'))
+    assert small.shape==(4,4,3) and (small[0,:,0]==[0,10,70,80]).all()  # each by the weights 1 3 3 1 over 8
+    for deep in ('I','F','I;16'):
+        with expect_fail(ValueError, f'mode {deep} has more than 8 bits'): resized(Image.new(deep, (8,8)), 4, 'L')
+    small[0,:,0].tolist()
+
 
 def lesson_what_goes_wrong():
     with tempfile.TemporaryDirectory() as d:

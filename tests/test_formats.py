@@ -3,7 +3,6 @@ import tempfile,warnings
 from collections import namedtuple
 from fastai.vision.all import *
 from safetensors.torch import save as safetensors_bytes
-from types import SimpleNamespace as NS
 from hdkd_fastai.export import *
 from hdkd_fastai.files import listed
 from hdkd_fastai.onnx_export import *
@@ -30,7 +29,7 @@ def lesson_all_formats_of_a_model():
         train_run(data, 'student', size=32, epochs=20, out=d/'run')
         table = run_export(d/'run', d/'out', 'float32, float16,int8')
         (d/'plain').mkdir(); [(d/'plain'/o).write_bytes(b'of an earlier model') for o in ('model_int8.onnx','model_of_mine.onnx')]
-        alone = run_export(d/'out', d/'plain', 'none'); left = [o.name for o in (d/'plain').glob('*.onnx')]
+        alone = run_export(d/'out', d/'plain', ['none']); left = [o.name for o in (d/'plain').glob('*.onnx')]
         files,model,probs = sorted(o.name for o in (d/'out').iterdir()),load_student(d/'out'),{o: predict_images(d/'out'/o, data/'Testing') for o in ('', 'model_int8.onnx')}
         with expect_fail(ValueError, 'int8 needs training images'): run_export(d/'out', d/'x', 'int8')
         was = {o.name:file_id(o) for o in (d/'out').iterdir()}

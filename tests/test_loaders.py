@@ -5,7 +5,6 @@ from hdkd_fastai.cache import *
 from hdkd_fastai.data import *
 from hdkd_fastai.datasets import *
 from hdkd_fastai.files import check_outside
-from hdkd_fastai.opening import *
 from hdkd_fastai.resume import make_folder,write_json
 from hdkd_fastai.speed import machine,machine_line
 from hdkd_fastai.train import *

@@ -341,6 +341,8 @@ def lesson_refused_runs():
             save_checkpoint(d/f'{k}.safetensors', hdkd_teacher_tiny(4, n_in=1), CLASSES, OpenImage(64, 'L'), **kw)
         save_checkpoint(d/'rgb.safetensors', hdkd_teacher_tiny(4), CLASSES, OpenImage(64, 'RGB'))
         save_checkpoint(d/'abcd.safetensors', hdkd_teacher_tiny(4, n_in=1), list('abcd'), OpenImage(64, 'L'))
+        images = load_images(data, size=32)
+        with expect_fail(ValueError, 'there are no validation images'): subset_images(images._replace(table=images.table.query('split!="valid"')), 2)
         (d/'bad.yaml').write_text('epoch: 3')
         (d/'broken.yaml').write_text('epochs: [3')
         lines = [refused_run("network is 'cnn'; expected teacher, student, hdkd, one of MobileNetV2", network='cnn'),
@@ -358,6 +360,7 @@ def lesson_refused_runs():
                  refused_run("lr is 'fast'; expected a number", lr='fast'),
                  refused_run('lr is -1.0; it must be above 0', lr=-1),
                  refused_run("there is no lever 'speed' to leave out", leave_out='speed'),
+                 refused_run("leave_out is 'compile,fused', but the fast path is off", leave_out=['compile','fused']),
                  refused_run('smoothing is 1.0; it must be at least 0 and below 1', smoothing=1),
                  refused_run("skip_bad is 'no'; expected true or false", skip_bad='no'),
                  refused_run('warms up for five', recipe='paper', epochs=3),

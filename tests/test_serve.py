@@ -4,7 +4,7 @@ import numpy as np
 from fastcore.basics import num_cpus
 from pathlib import Path
 from PIL import Image
-from hdkd_fastai.files import OnnxFile,checked_image,extra_library
+from hdkd_fastai.files import OnnxFile,checked_image,extra_library,resized
 import hashlib,io,json,os,re,requests,struct,subprocess,tempfile,threading,time,torch,zlib
 import pandas as pd
 from concurrent.futures import ThreadPoolExecutor
@@ -106,11 +106,15 @@ def ask_many(url, known, n, clients=16):
     with ThreadPoolExecutor(clients) as pool: return map(list, zip(*pool.map(one, range(n))))
 def speak(url, *parts):
     "Send bytes as they are: status and text of the answer"
-    with socket.create_connection(url.rsplit('/', 1)[1].split(':'), 20) as s:
-        for o in parts: s.sendall(o)
-        r = HTTPResponse(s)
-        r.begin()
-        return r.status,r.read().decode()
+    for left in reversed(range(5)): # a server that closes before it has read all may reset the connection, and its answer is lost on the way
+        try:
+            with socket.create_connection(url.rsplit('/', 1)[1].split(':'), 20) as s:
+                for o in parts: s.sendall(o)
+                r = HTTPResponse(s)
+                r.begin()
+                return r.status,r.read().decode()
+        except ConnectionError:
+            if not left: raise
 def odd_forms(png):
     "Name to arguments of `requests.post`, and the status that they get"
     many,multipart = [form(b'')[1].removesuffix(b'\r\n--x--\r\n'), *[bytes(1000)]*1000],{'Content-Type':'multipart/form-data; boundary=x'}

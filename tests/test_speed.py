@@ -6,6 +6,7 @@ from fastai.basics import *
 from importlib.metadata import version
 from hdkd_fastai.attention import *
 from hdkd_fastai.blocks import *
+from hdkd_fastai.complexity import *
 from hdkd_fastai.distill import *
 from hdkd_fastai.fast import *
 from hdkd_fastai.files import listed
