@@ -17,6 +17,7 @@ setup(
     author=cfg['author'],
     license_expression=cfg['license'],
     packages=find_packages(include=['hdkd_fastai*']),
+    package_dir={'': '.'}, # so that an editable install is a path, and no folder of the same name hides the package (notebook 20_all)
     install_requires=cfg['requirements'].split(),
     extras_require={o: cfg[f'{o}_requirements'].split() for o in ('dev','docs','hub','kaggle','onnx','peers','ray','serve')},
     entry_points={'console_scripts': cfg['console_scripts'].split() + cfg['dev_scripts'].split(),

@@ -24,7 +24,7 @@ def run_command(
         if hasattr(o, 'reconfigure') and not o.isatty(): o.reconfigure(encoding='utf-8', errors='surrogateescape')
     from importlib import import_module # here, so that --help need not wait for torch
     module,func = name.split('.')
-    goes_on = '; the same command goes on from there' if func in ('train_run','repeat_run','run_tables') else ''
+    goes_on = {'run_demo':'; a demonstration keeps nothing, hdkd_train every epoch', **dict.fromkeys(('train_run','repeat_run','run_tables'), '; the same command goes on from there')}.get(func, '')
     try:
         res,goes_on = getattr(import_module(f'hdkd_fastai.{module}'), func)(**kwargs),'' # it is done
         sys.stdout.flush() # and may find that nothing reads the rest
@@ -206,7 +206,7 @@ def hdkd_bench(
     what:str, # 'speed': a distillation step by every route; 'loader': images per second of every way to load them; 'export': size, time and accuracy of exported files; 'tables': the paper's tables and figures
     data:Annotated[Path,dict(action='append')]=None, # Folder of images; 'loader' needs one, 'tables' takes one for each data set (default: phantoms)
     profile:str='cpu', # 'tables': how large and how long, 'paper', 'gpu', 'cpu' or 'smoke'
-    tables:str='3,4,5,6,7,rivals', # 'tables': which, with commas between (default: all)
+    tables:str='3,4,5,6,7,rivals', # 'tables': which, with commas between
     cache:Path=None, # 'tables': folder, outside the images, that keeps them opened (default: in memory)
     size:int=224, # Height and width of the images
     bs:int=8, # Images in a batch ('loader': 32)
@@ -214,11 +214,11 @@ def hdkd_bench(
     runs:str='', # 'export': folders of trained runs, with commas between (default: untrained networks)
     rounds:int=9, # Steps of each route, passes of each loader, or turns of each file, that count ('loader': 5)
     routes:str=None, # Only these routes, with commas between (default: all)
-    peers:bool=True, # Other networks beside the student
-    floor:bool=True, # Least time by kind of layer
+    peers:bool=True, # Leave out other networks beside the student
+    floor:bool=True, # Leave out the least time by kind of layer
     threads:int=None, # Threads (default: one for each core)
     device:str=None, # 'cpu' or 'cuda' (default: the GPU if there is one)
-    out:Path='hdkd_speed' # Folder for numbers and figure ('loader': hdkd_loader, 'export': hdkd_formats, 'tables': hdkd_tables)
+    out:Path='hdkd_speed' # Folder for numbers and figure; of 'loader' hdkd_loader, of 'export' hdkd_formats, of 'tables' hdkd_tables
 ):
     "Measure side by side how fast a distillation step is, or how fast images are loaded; or do the runs of the paper's tables and figures"
     args = {k:v for k,v in dict(locals()).items() if k!='what'}

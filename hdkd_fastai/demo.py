@@ -35,11 +35,10 @@ def prepare(
     data:Path=None # The folder, if it is the user's; None: phantoms, made anew
 )->tuple: # Table of images, opener that holds them, number of images left out, teacher or None, images per class
     "Read and check everything a run needs; ValueError says what is wrong"
-    make_student = model_family(model)[2]
     df = dataset_table(path, seed=seed)
     opener = OpenImage(size, dataset_mode(path, df.file))
     classes,n_in = sorted(df.label.unique()),1 if opener.mode=='L' else 3
-    student = make_student(len(classes), n_in=n_in, img_size=size)
+    student = model_family(model)[2](len(classes), n_in=n_in, img_size=size)
     if teacher: check_teacher(teacher := load_checkpoint(checkpoint_of(teacher), classes=classes), student, opener, dict(data=data and Path(data).resolve(), split='published', split_seed=seed))
     good = open_all(df, opener, skip_bad)
     if per_class is None: per_class = min(40, good[good.split=='train'].label.value_counts().min())
@@ -155,6 +154,7 @@ def run_demo(
                     lrs=demo_rates.get(model), seeds=seeds, teacher=teacher and Path(teacher).name, phantoms={**demo_phantoms, **(phantoms or {})} if data is None else None)
     if bad := [k for k in ('epochs','teacher_epochs','seeds') if settings[k]<1]: raise ValueError(f'{bad[0]} is {settings[bad[0]]}; it must be at least 1')
     if seed<0: raise ValueError(f'seed is {seed}; it must not be negative')
+    model_family(model)[2](2, img_size=size) # is there one, and of that size?
     check_outside(data, out=out)
     with tempfile.TemporaryDirectory() as d:
         path = make_phantoms(Path(d)/'phantoms', size=size, seed=seed, **settings['phantoms']) if data is None else data

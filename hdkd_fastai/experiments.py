@@ -387,9 +387,12 @@ def run(self:Experiments,
     if odd := [o for o in tables if o not in table_titles]: raise ValueError(f"there is no table {odd[0]!r}; there are {', '.join(table_titles)}")
     runs = plan_tables(self.profile, self.data, tables)
     if not runs: raise ValueError(f"tables {', '.join(tables)} have no runs on {', '.join(self.data)}; Table 4 is HAM10000's, Table 3 the other sets'")
+    if none := [o for o in tables if not plan_tables(self.profile, self.data, [o])]: print(f"no runs on {', '.join(self.data)}: table {', '.join(none)}")
     make_folder(self.folder)
     for o in runs: self.trains_on(o) # whatever is wrong with the images is said now
-    for net in {o.network for o in self.todo(runs)}&{*peers}: peer_network(net, 2, img_size=self.profile.settings['size']) # and with the libraries of other networks
+    for net in {o.network for o in self.todo(runs)}&{*peers}: # and with the libraries of other networks
+        try: peer_network(net, 2, img_size=self.profile.settings['size'])
+        except ValueError as e: raise ValueError(f'{net}, of table 5: {e}; or name other tables (tables)') from e
     while left := self.todo(runs):
         done = [(o.network, self.work(o), r['seconds']) for o in runs if (r := self.result(o))]
         about = f" ({len(runs)-len(left)+1} of {len(runs)}; time left: {say_time(time_left([(o.network, self.work(o)) for o in left], done))})"

@@ -178,7 +178,7 @@ def run_predict(
             f.flush()
             if bad==n: raise ValueError(f'none of the {n:,} files could be read, so there is no table')
     except BrokenPipeError: raise # whoever reads has enough
-    except OSError as e: raise ValueError(f"cannot write {out or 'to standard output'} ({e.strerror or e}), the table is not whole; choose another file (out), or make room there") from e
+    except OSError as e: raise ValueError(f"cannot write {out or 'to standard output'} ({e.strerror or e}), the table is not whole; {disk_remedy(e)}, or choose another file (out)") from e
     return bad
 
 # %% ../nbs/16_predict.ipynb #4f0ef6d3

@@ -49,7 +49,7 @@ def read_json(
 ):
     "Read JSON; ValueError names the file if that fails"
     try: return json.loads(Path(path).read_text())
-    except (OSError,ValueError,RecursionError) as e: raise ValueError(f'{path} cannot be read ({type(e).__name__}); it is not as a run wrote it') from e
+    except (OSError,ValueError,RecursionError) as e: raise ValueError(f'{path} cannot be read ({type(e).__name__}); it is not as a run wrote it: put the right file back, or delete it and call again') from e
 
 # %% ../nbs/10a_resume.ipynb #72b2ad2b
 def make_folder(
@@ -227,7 +227,7 @@ def after_epoch(self:Resume):
     if self.training_epoch and not self.skip and not rank_distrib():
         try: write_whole(self.path, partial(write_state, state=self.state_dict()), self.previous)
         except OSError as e:
-            raise ValueError(f'cannot write {self.path} ({e.strerror or e}); {disk_remedy(e)} and begin again: the epochs before this one are kept') from e
+            raise ValueError(f'cannot write {self.path} ({e.strerror or e}); {disk_remedy(e)} and call again (epochs kept: {self.epoch})') from e
     self.training_epoch,self.skip = False,False # `validate` and `get_preds` fire this event too
 
 @patch

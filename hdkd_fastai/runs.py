@@ -140,7 +140,7 @@ def checkpoint_of(
     if (path/'config.json').is_file() and not (path/'config.yaml').exists(): return path/'model.safetensors'
     check_finished(path)
     f,known = path/'model.safetensors',read_run(path).get('model_id') # older runs have none
-    if known and f.is_file() and file_id(f)!=known: raise ValueError(f'{f} is damaged: its checksum is not the one in run.json; put the right file back, or train again')
+    if known and f.is_file() and file_id(f)!=known: raise ValueError(f'{f} is damaged: its checksum is not the one in run.json; put the right file back, or delete {path} and train again')
     return f
 
 # %% ../nbs/17_runs.ipynb #999ab891
@@ -192,6 +192,7 @@ def read_config(
 )->dict: # Arguments for `train_run`
     "Read a run's configuration, with `train_run`'s defaults for what it leaves out; ValueError names what `train_run` does not know"
     path = Path(path)/'config.yaml' if Path(path).is_dir() else Path(path)
+    if not path.exists() and (path.parent/'config.json').is_file(): raise ValueError(f'{path.parent} holds an exported network, which keeps no images to be judged by; name the folder of its run (hdkd_train)')
     if not path.exists(): raise ValueError(f'{path} does not exist; expected the config.yaml that a run (hdkd_train) wrote, or its folder')
     try: config = yaml.safe_load(path.read_text())
     except Exception as e: # YAML that means nothing ends in errors of many kinds
@@ -380,14 +381,15 @@ def find_run(
     out:Path, # Folder of the run
     config:dict # Its arguments
 )->dict: # What run.json holds, or None if the run is new or not finished
-    "Find out whether `out` is new, begun or finished; ValueError if it holds another run"
+    "Find out whether `out` is new, begun or finished; ValueError if it holds another run, or a damaged one"
     begun,finished = any(out.glob('last.ckpt*')),(out/'run.json').exists()
     if not (begun or finished): return
     there = read_config(out)
     if k := first(o for o in config if config[o]!=there[o]):
-        show = lambda o: 'phantoms' if k=='data' and o is None else o
+        show = lambda o: ('phantoms' if k=='data' else 'not given') if o is None else o
         raise ValueError(f'{out} holds another run: its {k} is {show(there[k])}, here {show(config[k])}; choose another folder (out)')
     if not finished: return
+    checkpoint_of(out) # is its network what it was?
     print(f'{out} holds this run already')
     return read_run(out)
 

@@ -100,3 +100,9 @@ run_demo(size=32, per_class=8, epochs=1, teacher_epochs=1, out=sys.argv[1], phan
     with tempfile.TemporaryDirectory() as d: p = subprocess.run([sys.executable, '-c', src, d], capture_output=True, text=True)
     assert p.returncode==0, p.stderr
     f"{len(ours)} distributions are required, {len(hidden)} modules were hidden: {', '.join(o for o in hidden if o in ('accelerate','fastapi','nbdev','onnx','timm','transformers'))} and others"
+
+    with tempfile.TemporaryDirectory() as d:
+        (Path(d)/'hdkd_fastai'/'teacher').mkdir(parents=True)
+        p = subprocess.run([sys.executable, '-W', 'ignore', '-c', 'from hdkd_fastai.teacher import HDKDTeacher; print(HDKDTeacher.__name__)'], cwd=d, capture_output=True, text=True)
+    assert p.stdout.strip()=='HDKDTeacher', p.stderr
+    p.stdout.strip()

@@ -181,6 +181,12 @@ def lesson_a_run_repeats_itself():
         nets = {o:(d/o/'model.safetensors').read_bytes() for o in 'abc'}
         finished = train_run(**read_config(d/'a'), out=d/'a')
         files = sorted(o.name for o in (d/'a').iterdir())
+        (d/'c'/'model.safetensors').write_bytes(nets['c'][:-1])
+        with expect_fail(ValueError, 'or delete ./c and train again'.replace('.', str(d))): train_run(**read_config(d/'c'), out=d/'c')
+        (d/'c'/'model.safetensors').write_bytes(nets['c'])
+        (d/'given').mkdir(); (d/'given'/'config.json').write_text('{}'); (d/'given'/'model.safetensors').write_bytes(nets['c'])
+        with expect_fail(ValueError, 'given holds an exported network'): evaluate_runs(d/'given')
+        shutil.rmtree(d/'given')
         with expect_fail(ValueError, 'holds another run: its bs is 16, here 8'): train_run(**{**read_config(d/'a'), 'bs':8}, out=d/'a')
         with expect_fail(ValueError, 'phantoms, here phantoms; choose another folder'): train_run(**{**read_config(d/'a'), 'data':None}, out=d/'a')
         train_run(network='student', split_seed=1, out=d/'split', **kw)
