@@ -168,7 +168,7 @@ def quantize_onnx(
         logging.disable(logging.WARNING) # advice about preprocessing, which is the next line
         try:
             extra_library('onnxruntime.quantization.shape_inference', 'onnx').quant_pre_process(str(path), f'{d}/ready.onnx', skip_symbolic_shape=True)
-            qt.quantize_static(f'{d}/ready.onnx', f'{d}/int8.onnx', _Batches(pixels, bs), quant_format=qt.QuantFormat.QDQ, per_channel=True, op_types_to_quantize=['Conv','MatMul','Gemm'],
+            qt.quantize_static(f'{d}/ready.onnx', f'{d}/int8.onnx', _Batches(pixels, bs), quant_format=qt.QuantFormat.QDQ, per_channel=True, reduce_range=True, op_types_to_quantize=['Conv','MatMul','Gemm'],
                                activation_type=qt.QuantType.QUInt8, weight_type=qt.QuantType.QInt8, extra_options=dict(CalibMovingAverage=True))
         finally: logging.disable(logging.NOTSET)
         data,_ = _finish(extra_library('onnx', 'onnx').load(f'{d}/int8.onnx'), meta, 'int8')

@@ -85,6 +85,10 @@ def lesson_eight_bits():
         int8 = quantize_onnx(full, Path(d)/'s8.onnx', pixels['train'][::2])
         net,onnx = FromPixels(model),OnnxStudent(int8)
         graph = extra_library('onnx', 'onnx').load(int8).graph
+        weights = [extra_library('onnx.numpy_helper', 'onnx').to_array(o) for o in graph.initializer if o.data_type==3] # int8
+        runtime = extra_library('onnxruntime', 'onnx')
+        (exact := runtime.SessionOptions()).graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL # numbers are read back, and multiplied as floats
+        by_floats,by_bytes = (o.run(['logits'], {'pixels':pixels['test'].numpy()})[0] for o in (runtime.InferenceSession(str(int8), exact), runtime.InferenceSession(str(int8))))
         diff,ops = onnx_difference(onnx, net, pixels['test']),Counter(o.op_type for o in graph.node)
         size = int8.stat().st_size/full.stat().st_size
         with expect_fail(ValueError, 'no images to calibrate'): quantize_onnx(full, Path(d)/'x', pixels['train'][:0])
@@ -93,6 +97,7 @@ def lesson_eight_bits():
             export_onnx(model, Path(d)/'x') # as if the exporter had written the int8 file
         assert not (Path(d)/'x').exists()
     assert diff['same']>.9 and 1e-3<diff['logits']<1 and ops['QuantizeLinear']>20 and size<.8, (diff, size)
+    assert max(abs(o.astype(int)).max() for o in weights)==64 and abs(by_bytes-by_floats).max()<.03 # also without VNNI
     assert sum(math.prod(o.dims)>1 for o in graph.initializer if o.name.endswith('_scale'))>10 # a scale for each channel
     {**diff, 'size':round(size, 2)}
 
