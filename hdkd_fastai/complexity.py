@@ -54,7 +54,7 @@ def count_macs(
     "Multiply-accumulates of `model` for one input"
     return macs_by_module(model, size)['']
 
-# %% ../nbs/14_complexity.ipynb #82fc4911
+# %% ../nbs/14_complexity.ipynb #7c0a51e1
 def wait_for(
     device # 'cpu', or that of a GPU
 ):
@@ -77,6 +77,7 @@ def call_seconds(
         times.append(time.perf_counter()-start)
     return times[warmup:]
 
+# %% ../nbs/14_complexity.ipynb #82fc4911
 def latency(
     model:nn.Module, # Any model that takes one tensor, on the device to be measured
     size:tuple=(3,224,224), # Shape of one input, without the batch
