@@ -49,7 +49,7 @@ def read_json(
 ):
     "Read JSON; ValueError names the file if that fails"
     try: return json.loads(Path(path).read_text())
-    except (OSError,ValueError,RecursionError) as e: raise ValueError(f'{path} cannot be read ({type(e).__name__}); it is not as a run wrote it: put the right file back, or delete it and call again') from e
+    except (OSError,ValueError,RecursionError) as e: raise ValueError(f'{path} cannot be read ({type(e).__name__}); it is not as a run wrote it') from e
 
 # %% ../nbs/10a_resume.ipynb #72b2ad2b
 def make_folder(

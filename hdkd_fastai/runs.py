@@ -140,7 +140,7 @@ def checkpoint_of(
     if (path/'config.json').is_file() and not (path/'config.yaml').exists(): return path/'model.safetensors'
     check_finished(path)
     f,known = path/'model.safetensors',read_run(path).get('model_id') # older runs have none
-    if known and f.is_file() and file_id(f)!=known: raise ValueError(f'{f} is damaged: its checksum is not the one in run.json; put the right file back, or delete {path} and train again')
+    if known and f.is_file() and file_id(f)!=known: raise ValueError(f'{f} is damaged: its checksum is not the one in run.json; put the right file back, or train again')
     return f
 
 # %% ../nbs/17_runs.ipynb #999ab891
@@ -389,7 +389,8 @@ def find_run(
         show = lambda o: ('phantoms' if k=='data' else 'not given') if o is None else o
         raise ValueError(f'{out} holds another run: its {k} is {show(there[k])}, here {show(config[k])}; choose another folder (out)')
     if not finished: return
-    checkpoint_of(out) # is its network what it was?
+    try: checkpoint_of(out) # is its network what it was?
+    except ValueError as e: raise ValueError(f'{e}, after deleting {out}') from e
     print(f'{out} holds this run already')
     return read_run(out)
 
